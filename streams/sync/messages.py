@@ -47,7 +47,8 @@ Value = ValueText | bool | Integer | float | Annotated[tuple[ValueText, ...], Me
 Fields = Annotated[Mapping[Name, Value], Meta(max_length=FIELDS_MAX)]
 Version = Annotated[int, Meta(ge=0, le=VERSION_MAX)]
 CreationNumber = Annotated[int, Meta(ge=0, le=1_000_000)]
-Time = Annotated[str, Meta(pattern=TIME_PATTERN, max_length=40)]
+# Python's `$` also matches before a last newline, which neither pydantic's engine nor ECMA 262 lets through.
+Time = Annotated[str, Meta(pattern=TIME_PATTERN.removesuffix("$") + r"\Z", max_length=40)]
 
 
 def _check_kind(message: Any, required: Mapping[str, tuple[str, ...]], kind: str) -> None:

@@ -20,6 +20,7 @@ FieldType = Literal[
 Direction = Literal["both", "to_marketo", "to_dynamics"]
 Winner = Literal["authority", "marketo", "dynamics", "latest"]
 Computed = Literal["record_type", "is_deleted"]
+Format = Literal["email", "phone", "url", "date", "datetime", "integer", "decimal", "boolean"]
 
 
 class FieldRule(Struct, frozen=True):
@@ -53,7 +54,8 @@ class FieldRule(Struct, frozen=True):
 class AttributeRule(Struct, frozen=True):
     """What a system asks of one of its fields, in the system's own name. Lengths in characters.
 
-    `required` on create and whenever an update would leave it empty; `options` the allowed values.
+    `required` on create and whenever an update would leave it empty; `options` the allowed values, `multiple` where a
+    value may name several of them (`1,3` in Dynamics, `A;B` in Marketo).
     """
 
     name: str
@@ -63,7 +65,8 @@ class AttributeRule(Struct, frozen=True):
     minimum: float | None = None
     maximum: float | None = None
     options: frozenset[str | int] | None = None
-    format: Literal["email", "phone", "url", "date", "datetime", "integer", "decimal", "boolean"] | None = None
+    multiple: bool = False
+    format: Format | None = None
     creatable: bool = True
     updatable: bool = True
 
@@ -73,6 +76,7 @@ class Policy(Struct, frozen=True):
 
     `inbound`: record kind -> the system's field name -> the canonical field. `outbound`: record kind -> canonical name ->
     the system's field name, for the fields that may be written there. `rules`: record kind -> field name -> what is asked.
+    `required`: record kind -> (the system's field name, canonical name) of each mapped field that must not be empty.
     `authority`: who wins, by record type. `collision_window_seconds`: of two unseen edits further apart, the later stands.
     """
 
@@ -82,6 +86,7 @@ class Policy(Struct, frozen=True):
     outbound: Mapping[RecordKind, Mapping[str, str]]
     rules: Mapping[RecordKind, Mapping[str, AttributeRule]]
     authority: Mapping[RecordType, System]
+    required: Mapping[RecordKind, tuple[tuple[str, str], ...]]
     collision_window_seconds: float | None = None
     dedupe: Literal["email"] | None = None
     propagate_deletes_to: frozenset[System] = frozenset()
@@ -118,6 +123,14 @@ def compiled(
         outbound=outbound,
         rules=rules,
         authority=authority or {"lead": "marketo", "contact": "dynamics"},
+        required={
+            kind: tuple(
+                (column, rule.name)
+                for column, rule in sorted(inbound[kind].items())
+                if (asked := rules.get(kind, {}).get(column)) is not None and asked.required
+            )
+            for kind in kinds
+        },
         collision_window_seconds=collision_window_seconds,
         dedupe=dedupe,
         propagate_deletes_to=propagate_deletes_to,

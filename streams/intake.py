@@ -1,0 +1,119 @@
+"""Intake: whose change is it, and what are its fields called here. Pure; the agent around it reads and writes the links.
+
+The person is the one whose key the change carries (read off the record's key field), else the one whom the stream was
+linked to earlier, else a new person whose key follows from system and stream. When a change carries another person than
+the link, the old person lets go of the record in the same breath. (Design, "Flow".)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from schemas.identity import person_key_of, uuid5
+from schemas.vocabulary import DYNAMICS, RecordKind, System
+from streams.sync.messages import ApplyResult, Fields, PersonChange, SourceChange, Value
+from streams.sync.policy import Policy
+from streams.sync.values import canonical
+
+
+class Resolved(NamedTuple):
+    """The changes of persons that one change of a record makes, and the person to whom its stream is linked now."""
+
+    changes: tuple[PersonChange, ...]
+    person_key: str
+
+
+def resolve_change(stream: str, change: SourceChange, learned: str | None, policy: Policy) -> Resolved:
+    """Resolve a record's change to its person. `learned`: the person key of the stream's link, if there is one."""
+    record = change.record
+    person_key = change.person_key or learned or person_key_of(record.system, stream)
+    resolved = PersonChange(
+        change_id=change.change_id,
+        person_key=person_key,
+        policy=policy.digest,
+        kind=change.kind,
+        system=record.system,
+        record=record,
+        version=change.version,
+        fields=canonical_fields(change.fields, record.system, record.type, policy),
+        scope=change.scope,
+        syncable=_syncable(change.fields, record.system, policy),
+        revision=change.revision,
+        creation=change.creation,
+        time=change.time,
+        who=change.who,
+        action=change.action,
+        sync_as=change.sync_as,
+        owner=change.owner,
+        campaign=change.campaign,
+        updated_at=change.updated_at,
+        other=change.other,
+        winner=change.winner,
+        winner_person_key=change.winner_person_key,
+        contact=change.contact,
+    )
+    if learned is None or learned == person_key:
+        return Resolved((resolved,), person_key)
+    return Resolved((_unlinked(change, learned, policy), resolved), person_key)
+
+
+def _unlinked(change: SourceChange, person_key: str, policy: Policy) -> PersonChange:
+    return PersonChange(
+        change_id=uuid5(f"unlinked/{person_key}/{change.change_id}"),
+        person_key=person_key,
+        policy=policy.digest,
+        kind="unlinked",
+        system=change.record.system,
+        record=change.record,
+        time=change.time,
+        who=change.who,
+    )
+
+
+def resolve_result(result: ApplyResult, policy: Policy) -> PersonChange:
+    """A result as a change of its person; where it brings a row, the row's members stand for the record's."""
+    row = result.row
+    record = result.record if row is None else row.record
+    return PersonChange(
+        change_id=result.result_id,
+        person_key=result.person_key,
+        policy=policy.digest,
+        kind="answered",
+        system=result.system,
+        record=record,
+        version=None if row is None else row.version,
+        fields=None if row is None else canonical_fields(row.fields, result.system, row.record.type, policy),
+        scope="partial" if row is None else "row",
+        syncable=None if row is None else _syncable(row.fields, result.system, policy),
+        revision=None if row is None else row.revision,
+        creation=None if row is None else row.creation,
+        time=result.time if row is None or row.time is None else row.time,
+        who=None if row is None else row.who,
+        command_id=result.command_id,
+        answer=result.answer,
+        gone=result.gone,
+        code=result.code,
+        field=result.field,
+        message=result.message,
+    )
+
+
+def canonical_fields(
+    fields: Fields | None, system: System, kind: RecordKind, policy: Policy
+) -> dict[str, Value] | None:
+    """The selected fields under their canonical names, in canonical form; what is not selected is not kept."""
+    if fields is None:
+        return None
+    inbound = policy.inbound[kind]
+    return {
+        rule.name: canonical(rule, system, value)
+        for column, value in fields.items()
+        if (rule := inbound.get(column)) is not None
+    }
+
+
+def _syncable(fields: Fields | None, system: System, policy: Policy) -> bool | None:
+    """The sync filter's word, where the change states it: only a stated No holds a person back (domain, 1.5)."""
+    if system != DYNAMICS or fields is None or policy.filter_column is None or policy.filter_column not in fields:
+        return None
+    return fields[policy.filter_column] not in (False, 0, "false", "0", "No", "no")

@@ -1,0 +1,85 @@
+"""What a system answered to a command. An answer never is a landing; a row that it brings is folded like any row.
+
+`created` and `superseded` end nothing: the stream will show the landing. `refused` and `conflict` end the command in flight.
+`gone` from Dynamics is a deletion (or waits for the conversion or merge that closed the record); from Marketo it waits for
+the feed, which may still show that the command landed first. (Design, "Sight, collisions, commands"; "Deletion".)
+"""
+
+from __future__ import annotations
+
+from schemas.vocabulary import DYNAMICS, MARKETO
+from streams.sync import lifecycle, records
+from streams.sync.messages import Record
+from streams.sync.outcome import Fold
+from streams.sync.person import Flight, SyncError, SystemState, Wish
+
+FINAL_CODES = frozenset({"owner_unknown"})
+"""Refusals of a Sync Person that fail it for good: nothing is created, and nothing waits (domain, scenario 32)."""
+
+
+def on_answered(fold: Fold) -> None:
+    """Fold a result."""
+    state = fold.person.system(fold.change.system)
+    flight = state.flight
+    if flight is not None and flight.command_id == fold.change.command_id:
+        _to_the_command_in_flight(fold, state, flight)
+    if fold.change.fields is not None and fold.change.record is not None and fold.change.answer != "linked":
+        records.on_shown(fold)
+
+
+def _to_the_command_in_flight(fold: Fold, state: SystemState, flight: Flight) -> None:
+    answer = fold.change.answer
+    if answer == "refused":
+        _refused(fold, state, flight)
+    elif answer == "conflict":
+        state.flight = None
+    elif answer == "gone":
+        _gone(fold, state, flight)
+    elif answer == "linked" and fold.change.record is not None:
+        lifecycle.link_twin(fold, fold.change.record)
+
+
+def _refused(fold: Fold, state: SystemState, flight: Flight) -> None:
+    """The system would not have the record: its edits stay pending until something new is to be said."""
+    change = fold.change
+    state.flight = None
+    error = SyncError(
+        change.change_id,
+        change.code or "refused",
+        change.message or "",
+        flight.operation,
+        change.field,
+        refused=True,
+    )
+    if flight.operation == "create":
+        lane = state.qualify
+        state.qualify = None
+        if error.code in FINAL_CODES:
+            fold.log_failure(change.system, error)
+            return
+        state.wish = Wish(flight.causes[0], flight.lane, "contact" if lane else "lead", flight.owner)
+    elif flight.operation == "qualify":
+        state.qualify = flight.lane
+    if change.system == MARKETO and state.link is None and flight.operation != "create":
+        lifecycle.after_deletion_in_marketo(fold)
+        return
+    fold.open_error(change.system, error)
+
+
+def _gone(fold: Fold, state: SystemState, flight: Flight) -> None:
+    change = fold.change
+    if flight.operation == "create":
+        lifecycle.end_creation(fold, change.system, _created_id(flight, change.record))
+    elif change.gone == "closed" or (change.system == MARKETO and state.link is not None):
+        flight.gone = change.gone  # the feed says what became of it
+    elif change.system == MARKETO:
+        lifecycle.after_deletion_in_marketo(fold)
+    elif state.link is not None:
+        lifecycle.close(fold, DYNAMICS, "deleted")
+
+
+def _created_id(flight: Flight, record: Record | None) -> str:
+    """The id of the record that a create was to make; in Marketo it may never have been told."""
+    if flight.record is not None:
+        return flight.record.id
+    return record.id if record is not None else f"#{flight.creation}"

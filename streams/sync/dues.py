@@ -1,0 +1,354 @@
+"""What is due in each system, and the command that carries it.
+
+A field is due in a system when what the record holds differs from the settled value. One command at a time is in flight to
+a system; the next one carries every field then due. Before it goes out it is checked against the receiver's rules; one
+invalid field holds back the command as a whole. (Design, "Sight, collisions, commands", "Creation", "Validation".)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from schemas.identity import command_id_of, dynamics_id_of, key_of
+from schemas.vocabulary import CAUSES_MAX, DYNAMICS, MARKETO, SYSTEMS, Lane, Operation, RecordKind, System
+from streams.sync.collision import Settled, settle
+from streams.sync.messages import ApplyCommand, CollidingEdit, Record, Value
+from streams.sync.outcome import Fold
+from streams.sync.person import Edit, FieldSide, Flight, MovingField, SyncError, Wish
+from streams.sync.validation import Violation, first_violation, violation_of
+from streams.sync.values import Unconvertible, to_system
+
+AT_REST = ""
+"""The change id of a value at rest that is sent again."""
+
+
+def settle_all(fold: Fold) -> None:
+    """Record collisions, emit what has become due, put to rest what is."""
+    if fold.person.syncable is False:
+        return  # the sync filter says No: nothing goes out in either direction until it says Yes
+    due = _due_by_system(fold)
+    for system in SYSTEMS:
+        _send(fold, system, due[system])
+    _rest(fold)
+
+
+def _due_by_system(fold: Fold) -> dict[System, dict[str, Edit]]:
+    due: dict[System, dict[str, Edit]] = {MARKETO: {}, DYNAMICS: {}}
+    for name, field in fold.person.moving.items():
+        if field.stopped:
+            continue
+        edit = settled_edit(fold, name, field)
+        if edit.made_in is None and name in fold.policy.fields and fold.policy.fields[name].block_updates:
+            continue  # the systems may hold different values for good
+        for system in SYSTEMS:
+            if field.side(system).held != edit.value and _may_be_written(fold, system, name, field):
+                due[system][name] = edit
+    return due
+
+
+def settled_edit(fold: Fold, name: str, field: MovingField) -> Edit:
+    """The edit that stands in a field, its collision put on record; where none is left, the value at rest."""
+    rule = fold.policy.fields.get(name)
+    if rule is None:
+        return Edit(AT_REST, field.base)
+    settled = settle(field, rule, fold.person.record_type, fold.policy)
+    if settled.rule is not None and settled.edit is not None and fold.person.linked_pair():
+        _record_collision(fold, name, field, settled)
+    return settled.edit or Edit(AT_REST, field.base)
+
+
+def _record_collision(fold: Fold, name: str, field: MovingField, settled: Settled) -> None:
+    marketo, dynamics, edit = field.marketo.edit, field.dynamics.edit, settled.edit
+    assert marketo is not None and dynamics is not None and edit is not None
+    pair = f"{name}/{marketo.change_id}/{dynamics.change_id}/{edit.made_in}"
+    if field.collision == pair:
+        return
+    field.collision = pair
+    fold.log(
+        "collision",
+        pair,
+        system=None,
+        field=name,
+        base=field.base,
+        marketo=_colliding(marketo),
+        dynamics=_colliding(dynamics),
+        winner=edit.made_in,
+        rule=settled.rule,
+    )
+
+
+def _colliding(edit: Edit) -> CollidingEdit:
+    return CollidingEdit(change_id=edit.change_id, value=edit.value, time=edit.time, who=edit.who)
+
+
+def _may_be_written(fold: Fold, system: System, name: str, field: MovingField) -> bool:
+    """Whether a field may be written to this system's record, now that it holds something."""
+    link = fold.person.system(system).link
+    if link is None or name not in fold.policy.outbound[link.type]:
+        return False
+    if system not in fold.policy.fields[name].block_updates or field.side(system).held is None:
+        return True
+    field.other(system).edit = None  # written once; the other system's later value never will be
+    return False
+
+
+def _send(fold: Fold, system: System, due: dict[str, Edit]) -> None:
+    """Emit this system's next command, or open or close the sync error that stands in its way."""
+    state = fold.person.system(system)
+    error = fold.person.errors.get(system)
+    if state.flight is not None or (error is not None and error.refused):
+        return
+    if state.link is None:
+        if state.wish is not None:
+            _create(fold, system, state.wish)
+        else:
+            fold.close_error(system)
+        return
+    if state.delete:
+        state.delete = False
+        _emit(fold, system, "delete", {}, _linked_record(fold, system))
+    elif state.qualify is not None and state.link.type == "lead":
+        lane, state.qualify = state.qualify, None
+        _emit(fold, system, "qualify", {}, _linked_record(fold, system), lane=lane)
+    else:
+        _update(fold, system, {} if state.link.unread and system == DYNAMICS else due)
+
+
+def _linked_record(fold: Fold, system: System) -> Record:
+    link = fold.person.system(system).link
+    assert link is not None
+    return Record(system, link.type, link.id)
+
+
+def _update(fold: Fold, system: System, due: dict[str, Edit]) -> None:
+    link = fold.person.system(system).link
+    assert link is not None
+    needs_link = link.revision == 0 and fold.person.linked_pair()
+    if not due:
+        fold.close_error(system)
+        if not needs_link:
+            return
+    columns = fold.policy.outbound[link.type]
+    writes, violation = _in_system(fold, system, due, columns)
+    if violation is None and due:
+        violation = _violation(fold, system, link.type, due, writes, creating=False)
+    if violation is not None:
+        _hold_back(fold, system, "update", violation)
+        return
+    expected = None
+    if system == DYNAMICS:
+        expected = {columns[name]: _held_in_system(fold, name) for name in due}
+    _emit(fold, system, "update", due, _linked_record(fold, system), writes=writes, expected=expected)
+
+
+def _held_in_system(fold: Fold, name: str) -> Value:
+    """What the Dynamics record is expected to hold, in Dynamics' own spelling; as it came where it is of no right type."""
+    held = fold.person.moving[name].dynamics.held
+    try:
+        return to_system(fold.policy.fields[name], DYNAMICS, held)
+    except Unconvertible:
+        return held
+
+
+def _in_system(
+    fold: Fold, system: System, due: Mapping[str, Edit], columns: Mapping[str, str]
+) -> tuple[dict[str, Value], Violation | None]:
+    writes: dict[str, Value] = {}
+    for name, edit in due.items():
+        try:
+            writes[columns[name]] = to_system(fold.policy.fields[name], system, edit.value)
+        except Unconvertible as error:
+            return writes, violation_of(error, system, columns[name])
+    return writes, None
+
+
+def _violation(
+    fold: Fold, system: System, kind: RecordKind, due: Mapping[str, Edit], writes: Mapping[str, Value], creating: bool
+) -> Violation | None:
+    columns = fold.policy.outbound[kind]
+    return first_violation(
+        fold.policy.rules.get(kind, {}),
+        writes,
+        system=system,
+        creating=creating,
+        known_empty=() if creating else _known_empty(fold, system, kind, due),
+        unchecked={columns[name] for name, edit in due.items() if edit.made_in == system},
+    )
+
+
+def _known_empty(fold: Fold, system: System, kind: RecordKind, due: Mapping[str, Edit]) -> list[str]:
+    """Required columns that are known to be empty after the write; a field that nobody has stated counts as present."""
+    empty = []
+    for column, name in fold.policy.required[kind]:
+        moving = fold.person.moving.get(name)
+        if name in due:
+            value = due[name].value
+        elif moving is not None:
+            value = moving.side(system).held
+        else:
+            value = fold.person.at_rest.get(name, AT_REST)
+        if value is None:
+            empty.append(column)
+    return empty
+
+
+def _create(fold: Fold, system: System, wish: Wish) -> None:
+    """Emit a create with everything that is known of the person, and defaults for what is empty."""
+    if system == MARKETO and fold.person.dynamics.link is None:
+        return
+    kind: RecordKind = "person" if system == MARKETO else "lead"
+    columns, state = fold.policy.outbound[kind], fold.person.system(system)
+    carried = {name: edit for name in columns if (edit := _for_creation(fold, system, name)) is not None}
+    writes, violation = _in_system(fold, system, carried, columns)
+    violation = violation or _violation(fold, system, kind, carried, writes, creating=True)
+    if violation is not None:
+        _hold_back(fold, system, "create", violation)
+        return
+    creation = state.creations + 1
+    record = None
+    if system == DYNAMICS:
+        record = Record(DYNAMICS, "lead", dynamics_id_of(key_of(fold.change.person_key, creation)))
+        state.qualify = wish.lane if wish.sync_as == "contact" else None
+    state.wish = None
+    for name, edit in carried.items():
+        if edit.weak and edit.made_in is not None and name not in fold.person.moving:
+            _move_default(fold, system, name, edit)
+    _emit(
+        fold,
+        system,
+        "create",
+        carried,
+        record,
+        writes=writes,
+        creation=creation,
+        lane=wish.lane,
+        owner=wish.owner,
+        cause=wish.cause,
+    )
+
+
+def _for_creation(fold: Fold, system: System, name: str) -> Edit | None:
+    """What a new record gets in a field: the settled value, else the configured default, else nothing."""
+    moving = fold.person.moving.get(name)
+    edit = settled_edit(fold, name, moving) if moving else Edit(AT_REST, fold.person.at_rest.get(name))
+    if edit.value is not None:
+        return edit
+    rule = fold.policy.fields[name]
+    if rule.default is None:
+        return None
+    source: System = DYNAMICS if system == MARKETO else MARKETO
+    return Edit(fold.change.change_id, rule.default, source, fold.change.time, None, weak=True)
+
+
+def _move_default(fold: Fold, system: System, name: str, edit: Edit) -> None:
+    """A default that a new record gets is sent to the other side as well: it is an edit there, of the weak kind."""
+    field = fold.person.moving[name] = MovingField(None, FieldSide(None), FieldSide(None))
+    field.other(system).edit = edit
+
+
+def _emit(
+    fold: Fold,
+    system: System,
+    operation: Operation,
+    carried: dict[str, Edit],
+    record: Record | None,
+    *,
+    writes: Mapping[str, Value] | None = None,
+    expected: Mapping[str, Value] | None = None,
+    creation: int | None = None,
+    lane: Lane = "first",
+    owner: str | None = None,
+    cause: str | None = None,
+) -> None:
+    """Put a command in flight and among what is to be sent."""
+    state, change = fold.person.system(system), fold.change
+    state.revision += 1
+    causes = dict.fromkeys([cause or change.change_id, *(e.change_id for e in carried.values() if e.change_id)])
+    flight = Flight(
+        command_id_of(change.person_key, system, state.revision, change.change_id),
+        state.revision,
+        operation,
+        record,
+        carried,
+        creation or (state.link.creation if state.link is not None else 0),
+        lane,
+        owner,
+        tuple(causes)[:CAUSES_MAX],
+    )
+    state.flight = flight
+    fold.close_error(system)
+    fold.commands.append(command_of(fold, system, flight, writes, expected))
+
+
+def command_of(
+    fold: Fold,
+    system: System,
+    flight: Flight,
+    writes: Mapping[str, Value] | None,
+    expected: Mapping[str, Value] | None = None,
+) -> ApplyCommand:
+    """The command as it is sent."""
+    writing = flight.operation in ("create", "update")
+    creating = flight.operation == "create"
+    return ApplyCommand(
+        command_id=flight.command_id,
+        person_key=fold.change.person_key,
+        system=system,
+        operation=flight.operation,
+        revision=flight.revision,
+        record=flight.record,
+        fields=writes if writing else None,
+        expected=expected,
+        key=key_of(fold.change.person_key, flight.creation) if writing else None,
+        creation=flight.creation if creating else None,
+        owner=flight.owner,
+        dedupe=fold.policy.dedupe if creating else None,
+        lane=flight.lane,
+        causes=flight.causes,
+    )
+
+
+def send_again_first(fold: Fold, system: System, flight: Flight) -> None:
+    """Put the create that waits in the background lane on the first one: the same command, id and revision."""
+    flight.lane = "first"
+    kind: RecordKind = "person" if system == MARKETO else "lead"
+    writes, _ = _in_system(fold, system, flight.fields, fold.policy.outbound[kind])
+    fold.commands.append(command_of(fold, system, flight, writes))
+
+
+def _hold_back(fold: Fold, system: System, operation: Operation, violation: Violation) -> None:
+    """Nothing goes out in this direction; the error says why, on the person."""
+    fold.open_error(
+        system,
+        SyncError(
+            fold.change.change_id, violation.code, violation.message, operation, violation.field, violation.value
+        ),
+    )
+
+
+def _rest(fold: Fold) -> None:
+    """Put to rest every field that all linked records hold alike and that no command carries."""
+    person = fold.person
+    flights = [state.flight for state in (person.marketo, person.dynamics) if state.flight is not None]
+    creating = any(flight.operation == "create" for flight in flights)
+    for name, field in list(person.moving.items()):
+        if creating or field.stopped or any(name in flight.fields for flight in flights):
+            continue
+        value = settled_edit(fold, name, field).value
+        if all(_agrees(fold, system, name, field, value) for system in SYSTEMS):
+            person.at_rest[name] = value
+            del person.moving[name]
+
+
+def _agrees(fold: Fold, system: System, name: str, field: MovingField, value: Value) -> bool:
+    """Whether this system's record, if there is one that has the field, holds the value."""
+    link = fold.person.system(system).link
+    if link is None:
+        flight = fold.person.system(system).flight
+        return flight is None or flight.operation == "delete"
+    rule = fold.policy.fields.get(name)
+    if rule is None or rule.column(link.type) is None:
+        return True
+    if rule.direction == ("to_dynamics" if system == MARKETO else "to_marketo"):
+        return True  # the source of a one-way field agrees with whatever it holds
+    return field.side(system).held == value

@@ -1,0 +1,170 @@
+"""How a value that a record shows becomes an edit, a landing's own value, or only what the record holds.
+
+An edit is a value that differs from what that record was known to hold and is not a landing's own. It was made in sight of
+everything that had landed on its record before it; a later edit of a system has seen whatever an earlier one of it had
+seen. (Design, "Sight, collisions, commands"; runnable there as the collision model.)
+"""
+
+from __future__ import annotations
+
+from schemas.vocabulary import DYNAMICS, MARKETO, OURSELVES, System
+from streams.sync.collision import settle
+from streams.sync.limits import REWRITES_MAX, VALUES_HELD_MAX
+from streams.sync.messages import Value
+from streams.sync.outcome import Fold
+from streams.sync.person import Edit, FieldSide, Flight, MovingField, SyncError, Wish
+
+UNKNOWN = object()
+
+
+def held_value(fold: Fold, system: System, name: str) -> object:
+    """What the record of this system is known to hold in a field; UNKNOWN where no one has said."""
+    moving = fold.person.moving.get(name)
+    if moving is not None:
+        return moving.side(system).held
+    return fold.person.at_rest.get(name, UNKNOWN)
+
+
+def moving_field(fold: Fold, name: str) -> MovingField:
+    """The field, taken from rest if it was at rest."""
+    moving = fold.person.moving.get(name)
+    if moving is None:
+        value = fold.person.at_rest.get(name)
+        moving = fold.person.moving[name] = MovingField(value, FieldSide(value), FieldSide(value))
+    return moving
+
+
+def hold(field: MovingField, system: System, value: Value) -> None:
+    """Note what the record holds now, and, of Dynamics, what it held since the last agreement."""
+    side = field.side(system)
+    if system == DYNAMICS and side.held != value and side.held not in field.held_since:
+        field.held_since = (*field.held_since, side.held)[-VALUES_HELD_MAX:]
+    side.held = value
+
+
+def new_edit(fold: Fold, system: System, value: Value, weak: bool = False, rewrites: int = 0) -> Edit:
+    """An edit that this change brings."""
+    change = fold.change
+    return Edit(change.change_id, value, system, change.time, change.who, weak, rewrites)
+
+
+def fold_edit(fold: Fold, system: System, name: str, edit: Edit) -> None:
+    """Fold one field's value as an edit, unless the record was known to hold it already."""
+    known = held_value(fold, system, name)
+    if known is UNKNOWN and edit.value is None:
+        fold.person.at_rest[name] = None
+        return
+    if known is not UNKNOWN and known == edit.value:
+        return
+    rule = fold.policy.fields.get(name)
+    if rule is None:
+        return
+    field = moving_field(fold, name)
+    if rule.direction == ("to_marketo" if system == MARKETO else "to_dynamics"):
+        _fold_on_the_receiving_side(fold, system, name, edit, source_known=known is not UNKNOWN)
+        return
+    side, there = field.side(system), field.other(system)
+    seen_before = side.edit is not None and side.in_sight
+    side.in_sight = there.edit is not None and (there.delivered or seen_before)
+    there.in_sight = False
+    hold(field, system, edit.value)
+    side.edit, side.delivered = edit, False
+    if not edit.weak:
+        _a_person_edited(fold, system, name, field)
+
+
+def _fold_on_the_receiving_side(fold: Fold, system: System, name: str, edit: Edit, source_known: bool) -> None:
+    """An edit on the receiving side of a one-way field is only held; while there is a source, it is overwritten."""
+    hold(fold.person.moving[name], system, edit.value)
+    if fold.person.other(system).link is None or not source_known:
+        fold.person.moving[name].base = edit.value
+        return
+    if not edit.weak:
+        fold.log("overwritten", name, field=name, value=edit.value, rule="one_way")
+
+
+def _a_person_edited(fold: Fold, system: System, name: str, field: MovingField) -> None:
+    """Somebody entered something new: what had stopped on old values may go on."""
+    if field.stopped:
+        field.stopped = False
+        fold.close_error(f"rewriting/{name}")
+    heed_refusals_no_longer(fold)
+    marketo = fold.person.marketo
+    if system == DYNAMICS and marketo.link is None and marketo.flight is None and marketo.last_closure() == "deleted":
+        want_marketo_again(fold, name)
+
+
+def want_marketo_again(fold: Fold, name: str) -> None:
+    """An edit in Dynamics of somebody whose Marketo person was deleted makes a new one (domain, table 1.6, D4)."""
+    if name in fold.policy.outbound["person"]:
+        fold.person.marketo.wish = Wish(fold.change.change_id)
+
+
+def heed_refusals_no_longer(fold: Fold) -> None:
+    """After an edit or a retry, what a system refused may be tried again."""
+    for slot, error in fold.person.errors.items():
+        if error.refused:
+            fold.person.errors[slot] = SyncError(
+                error.cause, error.code, error.message, error.operation, error.field, error.value, refused=False
+            )
+
+
+def land(fold: Fold, system: System, flight: Flight) -> None:
+    """Every value that the command carried is now on the record; what it overrode there is over."""
+    for name, sent in flight.fields.items():
+        land_field(fold, system, name, sent)
+
+
+def land_field(fold: Fold, system: System, name: str, sent: Edit) -> None:
+    """One value that we sent is on the record."""
+    field = fold.person.moving.get(name)
+    rule = fold.policy.fields.get(name)
+    if field is None or rule is None:
+        return
+    side, there = field.side(system), field.other(system)
+    hold(field, system, sent.value)
+    if not sent.is_same(there.edit):
+        return
+    there.delivered = True
+    if sent.is_same(settle(field, rule, fold.person.record_type, fold.policy).edit):
+        side.edit, side.in_sight = None, False  # overridden, or it was the older one
+
+
+def fold_own_value(fold: Fold, system: System, name: str, value: Value, sent: Edit) -> None:
+    """A value that shows at the landing itself, other than sent, in our own write: the system rewrote it on save.
+
+    It is an edit only if what was sent is still the settled value; otherwise it is only what the record holds.
+    """
+    field, rule = moving_field(fold, name), fold.policy.fields.get(name)
+    if rule is None or field.side(system).held == value:
+        return
+    settled = settle(field, rule, fold.person.record_type, fold.policy).edit
+    if settled is not None and not sent.is_same(settled):
+        hold(field, system, value)
+        return
+    rewrites = sent.rewrites + 1
+    fold_edit(fold, system, name, new_edit(fold, system, value, weak=True, rewrites=rewrites))
+    if rewrites >= REWRITES_MAX:
+        field.stopped = True
+        fold.open_error(
+            f"rewriting/{name}",
+            SyncError(
+                fold.change.change_id,
+                "rewriting",
+                f"{name}: the systems rewrote the value {rewrites} times; edit it, or retry, to send it again",
+                "update",
+                name,
+                value,
+            ),
+        )
+
+
+def fold_late_repeat(fold: Fold, name: str, value: Value) -> None:
+    """A late repeat of an old write of ours: no edit; what it wrote is held, and will be written over."""
+    if held_value(fold, MARKETO, name) not in (UNKNOWN, value):
+        hold(moving_field(fold, name), MARKETO, value)
+
+
+def is_our_own(fold: Fold) -> bool:
+    """Whether the change was last made by ourselves."""
+    return fold.change.who == OURSELVES

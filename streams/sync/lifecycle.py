@@ -1,0 +1,194 @@
+"""Lifecycle events: deletion, merge, conversion, linking and letting go. They take effect where they stand in the log.
+
+Marketo's `gone` waits for the feed, which says in order what happened: a landing before the deletion, or none. Whether a
+deleted Marketo person is made again depends on one question: did somebody edit the record in Dynamics, and is that edit
+not delivered? (Design, "Deletion", "Creation, links, conversion, merges"; domain, table 1.6.)
+"""
+
+from __future__ import annotations
+
+from schemas.vocabulary import DYNAMICS, MARKETO, RecordKind, System
+from streams.sync import records
+from streams.sync.collision import settle
+from streams.sync.messages import Record
+from streams.sync.outcome import Fold
+from streams.sync.person import Closure, Flight, Link, Wish, other_system
+
+
+def on_deleted(fold: Fold) -> None:
+    """A record is no more. In Dynamics the Marketo person stays, and is told; in Marketo, Dynamics is untouched."""
+    change, record = fold.change, _record(fold)
+    state = fold.person.system(change.system)
+    if state.closure_of(record.id) is not None:
+        fold.effect = "closed"
+    elif state.link is not None and state.link.id == record.id:
+        close(fold, change.system, "deleted")
+    elif state.link is None and records.is_of_our_creation(change.creation, record, state.creating()):
+        end_creation(fold, change.system, record.id)
+    else:
+        fold.effect = "no_effect"
+
+
+def close(fold: Fold, system: System, closure: Closure) -> None:
+    """Let go of the linked record, which is deleted."""
+    state = fold.person.system(system)
+    link, flight = state.link, state.flight
+    assert link is not None
+    state.closed = records.with_closed(state, link.id, closure)
+    state.link, state.qualify, state.delete = None, None, False
+    fold.log("deleted", f"{system}/{link.id}", system=system, record=Record(system, link.type, link.id))
+    other = fold.person.other(system)
+    other.delete = other.link is not None and other_system(system) in fold.policy.propagate_deletes_to
+    if system == DYNAMICS:
+        state.flight = None
+        fold.person.syncable = None
+        fold.person.conversion = None
+        records.tell_marketo(fold, "is_deleted", True)
+    elif flight is None or flight.gone:
+        after_deletion_in_marketo(fold)
+
+
+def end_creation(fold: Fold, system: System, record_id: str) -> None:
+    """Created and deleted before anything of it was seen: the create is answered, and that is all."""
+    state = fold.person.system(system)
+    flight = state.flight
+    assert flight is not None
+    state.flight = state.qualify = None
+    state.creations = max(state.creations, flight.creation)
+    state.closed = records.with_closed(state, record_id, "deleted")
+    fold.log("deleted", f"{system}/{record_id}", system=system, record=Record(system, _kind(system), record_id))
+    if system == MARKETO:
+        _want_again_if_still_due(fold)
+
+
+def _kind(system: System) -> RecordKind:
+    return "person" if system == MARKETO else "lead"
+
+
+def after_deletion_in_marketo(fold: Fold) -> None:
+    """The command that was in flight to a deleted Marketo person is answered: it never landed.
+
+    A new person is made if it carried, or something still due is, an edit that somebody made in Dynamics.
+    """
+    state = fold.person.marketo
+    flight, state.flight = state.flight, None
+    if flight is not None and any(edit.by_person_in(DYNAMICS) for edit in flight.fields.values()):
+        state.wish = Wish(fold.change.change_id)
+        return
+    _want_again_if_still_due(fold)
+
+
+def _want_again_if_still_due(fold: Fold) -> None:
+    outbound = fold.policy.outbound["person"]
+    for name, field in fold.person.moving.items():
+        rule = fold.policy.fields.get(name)
+        if rule is None or name not in outbound:
+            continue
+        edit = settle(field, rule, fold.person.record_type, fold.policy).edit
+        if edit is not None and edit.by_person_in(DYNAMICS) and field.marketo.held != edit.value:
+            fold.person.marketo.wish = Wish(fold.change.change_id)
+            return
+
+
+def on_merged(fold: Fold) -> None:
+    """The record lost a merge: its link closes and what was in flight to it is void; nothing is carried over."""
+    change, record = fold.change, _record(fold)
+    state = fold.person.system(change.system)
+    is_linked = state.link is not None and state.link.id == record.id
+    is_creation = state.link is None and records.is_of_our_creation(change.creation, record, state.creating())
+    if state.closure_of(record.id) is not None or not (is_linked or is_creation):
+        fold.effect = "closed" if state.closure_of(record.id) is not None else "no_effect"
+        return
+    if state.flight is not None and is_creation:
+        state.creations = max(state.creations, state.flight.creation)
+    state.flight = state.link = state.qualify = None
+    state.closed = records.with_closed(state, record.id, "merged")
+    if change.system == DYNAMICS:
+        fold.person.syncable = None
+        fold.person.conversion = None
+    fold.log("merged", f"{change.system}/{record.id}", record=record)
+    if change.winner is not None and change.winner_person_key == change.person_key:
+        state.link = Link(change.winner.type, change.winner.id, unread=True)
+
+
+def on_converted(fold: Fold) -> None:
+    """The lead was qualified into a contact."""
+    change, record = fold.change, _record(fold)
+    state = fold.person.dynamics
+    contact = change.contact
+    assert contact is not None
+    if state.closure_of(record.id) is not None or (state.link is not None and state.link.type == "contact"):
+        fold.effect = "closed"
+    elif (state.link is not None and state.link.id == record.id) or (
+        state.link is None and records.is_of_our_creation(change.creation, record, state.creating())
+    ):
+        records.convert(fold, contact)
+    elif state.link is None and state.flight is None:
+        state.link = Link("lead", record.id)
+        records.convert(fold, contact)
+        records.want_marketo_if_never_had(fold)
+    else:
+        fold.effect = "no_effect"
+
+
+def on_linked(fold: Fold) -> None:
+    """A record is said to be this person's, before or without a row of it. Our own create's announcement is none yet."""
+    change, record = fold.change, _record(fold)
+    state = fold.person.system(change.system)
+    creating = state.creating()
+    if state.closure_of(record.id) is not None:
+        fold.effect = "closed"
+    elif state.link is not None and state.link.id == record.id:
+        fold.effect = "repeat"
+    elif creating is not None and _announces(fold, creating):
+        fold.effect = "no_effect"
+    elif state.link is not None or (creating is not None and fold.policy.dedupe is None):
+        records.open_duplicate(fold, record)
+    else:
+        link_twin(fold, record)
+
+
+def _announces(fold: Fold, creating: Flight) -> bool:
+    """Whether a `linked` is an applier's word of the record that it is about to create, or has created."""
+    change, record = fold.change, _record(fold)
+    if creating.record is None and change.creation is None:
+        return fold.policy.dedupe is None  # a twin, or ours: only a search for twins can have found one
+    return records.is_of_our_creation(change.creation, record, creating)
+
+
+def link_twin(fold: Fold, record: Record) -> None:
+    """Link a record that was there before us; each record of the pair then gets a command with its key."""
+    change = fold.change
+    state = fold.person.system(change.system)
+    state.flight = state.wish = None
+    state.link = Link(record.type, record.id, unread=True)
+    fold.log("linked", f"{change.system}/{record.id}", record=record)
+    records.note_linked(fold, record)
+    if change.fields:
+        records.fold_first_row(fold, state, state.link)
+
+
+def on_unlinked(fold: Fold) -> None:
+    """The record is another person's now: this one lets go of it and of what was in flight to it."""
+    change, record = fold.change, _record(fold)
+    state = fold.person.system(change.system)
+    creating = state.creating()
+    if state.link is not None and state.link.id == record.id:
+        state.link = None
+    elif not (
+        state.link is None and creating is not None and creating.record is not None and creating.record.id == record.id
+    ):
+        fold.effect = "no_effect"
+        return
+    state.flight = state.wish = state.qualify = None
+    if change.system == DYNAMICS:
+        fold.person.syncable = None
+        fold.person.conversion = None
+        fold.person.record_type = None
+        fold.person.marketo.wish = None
+    fold.log("unlinked", f"{change.system}/{record.id}", record=record)
+
+
+def _record(fold: Fold) -> Record:
+    assert fold.change.record is not None
+    return fold.change.record
