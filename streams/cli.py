@@ -1,0 +1,156 @@
+"""The command line: `leadsync COMMAND`. Each command's own module holds what it does; here they are only gathered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+from aiokafka.errors import KafkaConnectionError, KafkaError
+
+from streams.settings import Settings, SettingsError, security_from
+
+COMMANDS = {
+    "activities": "streams.operating.command:activities",
+    "bench": "streams.bench.command:bench",
+    "broker": "streams.broker.command:broker",
+    "check": "streams.policy.command:check",
+    "dead-letters": "streams.operating.command:dead_letters",
+    "demo": "streams.demo.command:demo",
+    "errors": "streams.operating.command:errors",
+    "person": "streams.operating.command:person",
+    "policy": "streams.operating.command:policy",
+    "record": "streams.fixtures.command:record",
+    "replay": "streams.fixtures.command:replay",
+    "sync-person": "streams.operating.command:sync_person",
+    "topics": "streams.operating.command:topics",
+    "worker": "streams.cli:worker",
+}
+"""Command -> where it is. Imported when it is called, so that no command waits for what another one needs."""
+
+EX_USAGE = 2
+
+
+class Commands(click.Group):
+    """Looks commands up in COMMANDS."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, name = place.partition(":")
+        command = getattr(import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+def broker_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--bootstrap-servers` and `--prefix`, which every command that talks to a broker takes."""
+    options = (
+        click.option(
+            "--bootstrap-servers",
+            envvar="LEADSYNC_BOOTSTRAP_SERVERS",
+            help="host:port of the broker, several with commas; or LEADSYNC_BOOTSTRAP_SERVERS.",
+        ),
+        click.option("--prefix", envvar="LEADSYNC_PREFIX", default="", help="Begins every topic's name."),
+    )
+    for option in options:
+        function = option(function)
+    return function
+
+
+def settings_of(bootstrap_servers: str | None, prefix: str = "", **more: Any) -> Settings:
+    """Settings from options and environment. Raises SettingsError where no broker is named."""
+    if not bootstrap_servers:
+        raise SettingsError(
+            "no broker is named: --bootstrap-servers HOST:PORT or LEADSYNC_BOOTSTRAP_SERVERS; "
+            "`leadsync broker` starts one"
+        )
+    return Settings(bootstrap_servers, prefix, security=security_from(os.environ), **more)
+
+
+def run(work: Coroutine[Any, Any, Any], settings: Settings | None = None) -> Any:
+    """Run to the end; a broker that cannot be reached is said in one line."""
+    from streams.lane.loops import new_event_loop
+
+    try:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            return runner.run(work)
+    except KafkaConnectionError as error:
+        where = settings.bootstrap_servers if settings else "the broker"
+        raise SettingsError(f"{where} cannot be reached: {error}") from None
+
+
+@click.command()
+@broker_options
+@click.option("--host", envvar="LEADSYNC_HOST", default="127.0.0.1", show_default=True, help="Where the port is bound.")
+@click.option(
+    "--port", envvar="LEADSYNC_PORT", default=6066, show_default=True, help="Health and metrics; 0: a free one."
+)
+@click.option("--instance-id", envvar="LEADSYNC_INSTANCE_ID", help="Makes the member static; distinct for each worker.")
+@click.option(
+    "--session-timeout-ms", default=10_000, show_default=True, help="How long a silent worker keeps its partitions."
+)
+@click.option(
+    "--policy", type=click.Path(path_type=Path), help="Applies where none is in force; must not differ from it."
+)
+@click.option("--create-topics", is_flag=True, help="Create missing topics first, as `leadsync topics` does.")
+@click.option(
+    "--log-level", default="INFO", show_default=True, type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"])
+)
+def worker(
+    bootstrap_servers: str | None,
+    prefix: str,
+    host: str,
+    port: int,
+    instance_id: str | None,
+    session_timeout_ms: int,
+    policy: Path | None,
+    create_topics: bool,
+    log_level: str,
+) -> None:
+    """Run one worker of the group: merge what comes, send what is due. Stops on SIGTERM with nothing half done."""
+    from streams.worker import run_worker
+
+    logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    settings = settings_of(
+        bootstrap_servers,
+        prefix,
+        host=host,
+        port=port,
+        instance_id=instance_id,
+        session_timeout_ms=session_timeout_ms,
+    )
+    raise SystemExit(run(run_worker(settings, policy, create_topics=create_topics), settings))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="leadsync")
+def cli() -> None:
+    """Keeps the person records of Marketo and Dynamics 365 alike, both ways, on Kafka."""
+
+
+def main() -> None:
+    """The entry point: whatever a user can mend is one clear line, and exit status 2."""
+    from streams.broker.unavailable import BrokerUnavailable
+    from streams.lane import LaneError
+    from streams.policy import PolicyError, PolicyUnreadableError
+    from streams.topics import TopicsError
+
+    try:
+        cli(prog_name="leadsync")
+    except (SettingsError, TopicsError, PolicyError, PolicyUnreadableError, LaneError, BrokerUnavailable) as error:
+        click.echo(f"leadsync: {error}", err=True)
+        raise SystemExit(EX_USAGE) from None
+    except KafkaError as error:
+        click.echo(f"leadsync: the broker answered: {type(error).__name__}: {error}", err=True)
+        raise SystemExit(EX_USAGE) from None

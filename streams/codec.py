@@ -1,0 +1,143 @@
+"""Between bytes and messages: the one place where a body is read, refused with its reason, or written.
+
+The good path is one msgspec decode. Only a body that fails is looked at again, to say which of three things it is: no
+JSON at all, another contract than this topic's, or this contract in the wrong shape. `tests/test_codec.py` holds what
+is accepted here equal to what the pydantic models accept, and lists the few differences.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import msgspec
+
+from schemas.identity import uuid5
+from schemas.rejection import REJECTED_BYTES_MAX, Reason, Rejection
+from schemas.topics import BODY_BYTES_MAX
+from schemas.vocabulary import NAME_CHARACTERS_MAX, TEXT_CHARACTERS_MAX
+from streams.faults import explained
+from streams.sync.messages import Activity, ApplyCommand, ApplyResult, PersonChange, SourceChange
+
+HEADERS_MAX = 64
+HEADER_BYTES_MAX = 1024
+"""How much of each header a rejection keeps: with the body's 64 KiB it stays far below `BODY_BYTES_MAX`."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TIMESTAMP_MILLISECONDS_MAX = 253_402_300_799_999
+"""The end of the year 9999. A producer may put any 64-bit number into a message's timestamp."""
+
+M = TypeVar("M", bound=msgspec.Struct)
+
+
+class Unreadable(Exception):  # noqa: N818 - it is about the message; nothing of ours has erred
+    """A body that cannot be folded: goes to `dead-letter` under `reason`, with `detail` for who has to mend it."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class _Head(msgspec.Struct):
+    contract: Any = None
+
+
+_head = msgspec.json.Decoder(_Head)
+_encoder = msgspec.json.Encoder()
+
+
+def _reader(struct: type[M]) -> Callable[[bytes | None], M]:
+    decode = msgspec.json.Decoder(struct).decode
+
+    def read(body: bytes | None) -> M:
+        if not body:
+            raise Unreadable("unreadable", "the message has no body")
+        if len(body) > BODY_BYTES_MAX:
+            raise Unreadable("oversized", f"{len(body)} bytes; allowed are {BODY_BYTES_MAX}")
+        try:
+            if not body.isascii():
+                str(body, "utf-8")  # msgspec passes over members that it does not know without reading their text
+            return decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise _refusal(struct, body, error) from None
+
+    return read
+
+
+def _refusal(struct: type[msgspec.Struct], body: bytes, error: Exception) -> Unreadable:
+    if not isinstance(error, msgspec.ValidationError):
+        return Unreadable("unreadable", f"not JSON in UTF-8: {error}")
+    try:
+        named = _head.decode(body).contract
+    except msgspec.ValidationError:  # JSON, but no object
+        return Unreadable("invalid", str(error))
+    except (msgspec.DecodeError, RecursionError) as broken:  # wrong in shape, and no JSON further on
+        return Unreadable("unreadable", f"not JSON in UTF-8: {broken}")
+    contract = struct.__struct_config__.tag
+    if isinstance(named, str) and named != contract:
+        return Unreadable("unknown_version", f"contract {named[:NAME_CHARACTERS_MAX]!r}; read here is {contract!r}")
+    return Unreadable("invalid", explained(struct, body, str(error)))
+
+
+decode_source_change = _reader(SourceChange)
+decode_apply_result = _reader(ApplyResult)
+decode_person_change = _reader(PersonChange)
+decode_apply_command = _reader(ApplyCommand)
+decode_activity = _reader(Activity)
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    """The message's body: compact JSON in UTF-8, members in the contract's order, defaults left out."""
+    return _encoder.encode(message)
+
+
+def rejection_of(
+    *,
+    topic: str,
+    partition: int,
+    offset: int,
+    timestamp_ms: int | None,
+    value: bytes | None,
+    headers: Iterable[tuple[str, bytes | None]],
+    reason: Reason,
+    detail: str,
+) -> bytes:
+    """The body of a Rejection: the same bytes for the same message, whatever the message held. Its key is the message's own."""
+    body = value or b""
+    rejection = Rejection(
+        rejection_id=uuid5(f"rejection/{topic}/{partition}/{offset}"),
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        timestamp=_rfc3339(timestamp_ms),
+        reason=reason,
+        detail=_text(detail, TEXT_CHARACTERS_MAX),
+        body=_base64(body, REJECTED_BYTES_MAX),
+        body_bytes=len(body),
+        body_sha256=hashlib.sha256(body).hexdigest(),
+        headers=tuple(
+            (_text(name, NAME_CHARACTERS_MAX), _base64(content or b"", HEADER_BYTES_MAX))
+            for name, content in tuple(headers)[:HEADERS_MAX]
+        ),
+    )
+    return rejection.model_dump_json(exclude_none=True).encode()
+
+
+def _base64(content: bytes, bytes_max: int) -> str:
+    return base64.b64encode(content[:bytes_max]).decode()
+
+
+def _text(text: str, characters_max: int) -> str:
+    """What fits, with lone surrogates replaced: no JSON in UTF-8 can hold them."""
+    return text[:characters_max].encode("utf-8", "replace").decode()
+
+
+def _rfc3339(timestamp_ms: int | None) -> str | None:
+    if timestamp_ms is None or not 0 <= timestamp_ms <= TIMESTAMP_MILLISECONDS_MAX:
+        return None
+    at = EPOCH + timedelta(milliseconds=timestamp_ms)
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{timestamp_ms % 1000:03d}Z"

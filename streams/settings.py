@@ -1,0 +1,108 @@
+"""What a command needs to know to run: the broker, the names, the port. From options, else from `LEADSYNC_…` variables."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER")
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message names it and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Security:
+    """How to reach the broker. Secrets are kept out of `repr`."""
+
+    protocol: str = "PLAINTEXT"
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
+    key_password: str | None = field(default=None, repr=False)
+    sasl_mechanism: str = "PLAIN"
+    sasl_username: str | None = None
+    sasl_password: str | None = field(default=None, repr=False)
+
+    def client_settings(self) -> dict[str, Any]:
+        """The arguments that every aiokafka client takes. Raises SettingsError for files that cannot be read."""
+        settings: dict[str, Any] = {"security_protocol": self.protocol}
+        if self.protocol.endswith("SSL"):
+            settings["ssl_context"] = self._ssl_context()
+        if self.protocol.startswith("SASL"):
+            settings["sasl_mechanism"] = self.sasl_mechanism
+            settings["sasl_plain_username"] = self.sasl_username
+            settings["sasl_plain_password"] = self.sasl_password
+        return settings if self.protocol != "PLAINTEXT" else {}
+
+    def _ssl_context(self) -> ssl.SSLContext:
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+            if self.certificate_file:
+                context.load_cert_chain(self.certificate_file, self.key_file, self.key_password)
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(f"the TLS files cannot be used (LEADSYNC_SSL_…): {error}") from None
+        return context
+
+
+def security_from(environment: Mapping[str, str]) -> Security:
+    """TLS and SASL settings from `LEADSYNC_SECURITY_PROTOCOL`, `LEADSYNC_SSL_…` and `LEADSYNC_SASL_…`."""
+    get = environment.get
+    protocol = get("LEADSYNC_SECURITY_PROTOCOL", "PLAINTEXT").upper()
+    mechanism = get("LEADSYNC_SASL_MECHANISM", "PLAIN").upper()
+    _allowed("LEADSYNC_SECURITY_PROTOCOL", protocol, SECURITY_PROTOCOLS)
+    _allowed("LEADSYNC_SASL_MECHANISM", mechanism, SASL_MECHANISMS)
+    if protocol.startswith("SASL") and mechanism in SASL_MECHANISMS[:3]:
+        for name in ("LEADSYNC_SASL_USERNAME", "LEADSYNC_SASL_PASSWORD"):
+            if not get(name):
+                raise SettingsError(f"{name} is not set; {protocol} with {mechanism} needs it")
+    return Security(
+        protocol,
+        get("LEADSYNC_SSL_CA_FILE"),
+        get("LEADSYNC_SSL_CERTIFICATE_FILE"),
+        get("LEADSYNC_SSL_KEY_FILE"),
+        get("LEADSYNC_SSL_KEY_PASSWORD"),
+        mechanism,
+        get("LEADSYNC_SASL_USERNAME"),
+        get("LEADSYNC_SASL_PASSWORD"),
+    )
+
+
+def _allowed(name: str, found: str, allowed: tuple[str, ...]) -> None:
+    if found not in allowed:
+        raise SettingsError(f"{name} is {found!r}; allowed are {', '.join(allowed)}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One installation of leadsync as one process sees it."""
+
+    bootstrap_servers: str
+    prefix: str = ""
+    instance_id: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 6066
+    session_timeout_ms: int = 10_000
+    security: Security = field(default_factory=lambda: security_from(os.environ))
+
+    @property
+    def app_id(self) -> str:
+        """Names the consumer group; begins every transactional id and changelog name. Never changes its scheme."""
+        return f"{self.prefix}leadsync"
+
+    def topic(self, name: str) -> str:
+        """The name on the broker of a topic of the topic table."""
+        return f"{self.prefix}{name}"
+
+    def client(self, role: str) -> dict[str, Any]:
+        """The arguments of an aiokafka client for this role."""
+        return {
+            "bootstrap_servers": self.bootstrap_servers,
+            "client_id": f"{self.app_id}-{role}",
+            **self.security.client_settings(),
+        }

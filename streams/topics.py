@@ -1,0 +1,126 @@
+"""Topics on the broker: create those that are missing, and refuse to run on those whose settings don't match the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from schemas.topics import FOR_EVER, INPUT_TOPICS, MESSAGE_BYTES_MAX, PARTITIONS, TOPICS
+from streams.settings import Settings
+
+CHANGELOGS = {"people": "person.changes", "marketo-links": "marketo.changes", "dynamics-links": "dynamics.changes"}
+"""Table -> the source topic with whose partitions its changelog's agree."""
+
+
+class TopicsError(Exception):
+    """The broker's topics are not as they must be; one line per topic that says what is and what must be."""
+
+
+class Wanted(NamedTuple):
+    """A topic as it must be. `partitions` None: whatever number it has."""
+
+    partitions: int
+    configs: dict[str, str]
+
+
+def wanted_topics(settings: Settings, partitions: int = PARTITIONS) -> dict[str, Wanted]:
+    """Every topic, changelogs included, by its name on the broker."""
+    wanted = {
+        spec.named(settings.prefix): Wanted(1 if spec.single_partition else partitions, spec.configs())
+        for spec in TOPICS.values()
+    }
+    changelog = {
+        "cleanup.policy": "compact",
+        "retention.ms": str(FOR_EVER),
+        "max.message.bytes": str(MESSAGE_BYTES_MAX),
+    }
+    for table in CHANGELOGS:
+        wanted[changelog_topic(settings, table)] = Wanted(partitions, dict(changelog))
+    return wanted
+
+
+def changelog_topic(settings: Settings, table: str) -> str:
+    """The changelog of a table."""
+    return f"{settings.app_id}-{table}-changelog"
+
+
+async def ensure_topics(
+    settings: Settings, *, partitions: int = PARTITIONS, replication: int = -1, create: bool = True
+) -> list[str]:
+    """Create missing topics and check the others; returns the names of those created. Raises TopicsError."""
+    admin = AIOKafkaAdminClient(**settings.client("topics"))
+    await admin.start()
+    try:
+        wanted = wanted_topics(settings, partitions)
+        there = await _partitions(admin, set(wanted))
+        missing = [name for name in wanted if name not in there]
+        if missing and not create:
+            raise TopicsError(f"topics are missing: {', '.join(missing)}; `leadsync topics` creates them")
+        for name in missing:
+            await _create(admin, name, wanted[name], replication)
+        _check_partitions(settings, {**{name: wanted[name].partitions for name in missing}, **there}, wanted)
+        await _check_configs(admin, wanted)
+        return missing
+    finally:
+        await admin.close()
+
+
+async def _partitions(admin: Any, names: set[str]) -> dict[str, int]:
+    existing = set(await admin.list_topics()) & names
+    if not existing:
+        return {}
+    described = await admin.describe_topics(sorted(existing))
+    return {topic["topic"]: len(topic["partitions"]) for topic in described}
+
+
+async def _create(admin: Any, name: str, wanted: Wanted, replication: int) -> None:
+    response = await admin.create_topics([NewTopic(name, wanted.partitions, replication, topic_configs=wanted.configs)])
+    for topic, code, *message in response.topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:  # another process was quicker; the check follows
+            raise TopicsError(f"{topic}: cannot be created: {error.__name__} {' '.join(map(str, message))}")
+
+
+def _check_partitions(settings: Settings, there: Mapping[str, int], wanted: Mapping[str, Wanted]) -> None:
+    """The number may be any, chosen at creation; but a table's changelog has as many as its source topic, policies one."""
+    complaints = []
+    policies = settings.topic("policies")
+    if there.get(policies, 1) != 1:
+        complaints.append(f"{policies}: {there[policies]} partitions; it must have 1")
+    for table, source in CHANGELOGS.items():
+        changelog, topic = changelog_topic(settings, table), settings.topic(source)
+        if there[changelog] != there[topic]:
+            complaints.append(f"{changelog}: {there[changelog]} partitions; {topic} has {there[topic]}, and so must it")
+    if complaints:
+        raise TopicsError("\n".join(complaints))
+
+
+async def _check_configs(admin: Any, wanted: Mapping[str, Wanted]) -> None:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted]
+    complaints = []
+    for response in await admin.describe_configs(resources):
+        for _code, _message, _type, name, entries in response.resources:
+            found = {entry[0]: entry[1] for entry in entries}
+            for setting, value in wanted[name].configs.items():
+                if not _acceptable(setting, found.get(setting), value):
+                    complaints.append(f"{name}: {setting} is {found.get(setting)}; it must be {value}")
+    if complaints:
+        raise TopicsError("\n".join(complaints))
+
+
+def _acceptable(setting: str, found: str | None, wanted: str) -> bool:
+    """Cleanup must be as told; sizes may be larger, and what is kept by time may be kept for another time."""
+    if found is None or setting == "cleanup.policy":
+        return found is None or found == wanted
+    if setting == "retention.ms":
+        return wanted != str(FOR_EVER) or found == wanted
+    return int(found) >= int(wanted)
+
+
+def input_topics(settings: Settings) -> tuple[str, ...]:
+    """The topics that intake reads, by their names on the broker."""
+    return tuple(settings.topic(name) for name in INPUT_TOPICS)
