@@ -151,8 +151,10 @@ def fold_values(fold: Fold, landed: Flight | None) -> None:
     change, system = fold.change, fold.change.system
     if landed is not None:
         edits.land(fold, system, landed)
+    at_rest, moving = fold.person.at_rest, fold.person.moving
     for name, value in (change.fields or {}).items():
-        _fold_value(fold, system, name, value, landed)
+        if name in moving or at_rest.get(name, edits.UNKNOWN) != value:  # the rest, most of a row, is as it was
+            _fold_value(fold, system, name, value, landed)
 
 
 def _fold_value(fold: Fold, system: System, name: str, value: Value, landed: Flight | None) -> None:

@@ -108,6 +108,11 @@ def _text(rule: FieldRule, system: System, value: Value) -> Value:
     return json.dumps(value) if isinstance(value, (bool, int, float)) and _is_finite(value) else value
 
 
+def _integer(rule: FieldRule, system: System, value: Value) -> Value:
+    number = _number(rule, system, value)
+    return number if isinstance(number, int) else value
+
+
 def _number(rule: FieldRule, system: System, value: Value) -> Value:
     if isinstance(value, str):
         return _number_of_text(value)
@@ -264,7 +269,7 @@ def _is_options(rule: FieldRule, value: Value) -> bool:
 
 _CANONICAL: Mapping[FieldType, Callable[[FieldRule, System, Value], Value]] = {
     **dict.fromkeys(TEXT_TYPES, _text),
-    "integer": _number,
+    "integer": _integer,
     "decimal": _number,
     "boolean": _boolean,
     "date": _unchanged,
