@@ -45,7 +45,9 @@ class Activity(Contract):
     time: Annotated[Time | None, Field(description="The cause's own time.")] = None
     who: Name | None = None
     record_type: RecordType | None = None
-    system: Annotated[System | None, Field(description="The system concerned; of an error, the one that should receive.")] = None
+    system: Annotated[
+        System | None, Field(description="The system concerned; of an error, the one that should receive.")
+    ] = None
     record: Record | None = None
     field: Annotated[Name | None, Field(description="Canonical name.")] = None
     base: Annotated[Value, Field(description="Of a collision: the value at rest before both edits.")] = None

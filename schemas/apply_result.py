@@ -6,7 +6,20 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from schemas.vocabulary import Answer, Contract, CreationNumber, Fields, Id, Name, Record, Revision, System, Text, Time, Version
+from schemas.vocabulary import (
+    Answer,
+    Contract,
+    CreationNumber,
+    Fields,
+    Id,
+    Name,
+    Record,
+    Revision,
+    System,
+    Text,
+    Time,
+    Version,
+)
 
 
 class Row(Contract):

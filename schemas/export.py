@@ -108,13 +108,13 @@ def write(root: Path = HERE) -> None:
         (root / relative).write_text(text, encoding="utf-8")
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str], root: Path = HERE) -> None:
     """`--check` ends with status 1 and names each file that differs; without it they are written."""
     if arguments not in ([], ["--check"]):
         raise SystemExit(f"usage: {COMMAND} [--check]")
     if not arguments:
-        write()
-    elif problems := differing():
+        write(root)
+    elif problems := differing(root):
         raise SystemExit("\n".join(problems))
 
 

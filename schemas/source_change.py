@@ -60,7 +60,9 @@ class SourceChange(Contract):
     fields: Fields | None = None
     scope: Scope = "partial"
     revision: Annotated[Revision | None, Field(description="Our revision, if this change or row shows it.")] = None
-    person_key: Annotated[Id | None, Field(description="The person key of our key field, if the record holds it.")] = None
+    person_key: Annotated[Id | None, Field(description="The person key of our key field, if the record holds it.")] = (
+        None
+    )
     creation: CreationNumber | None = None
     time: Annotated[Time | None, Field(description="When it happened, by the system's own clock.")] = None
     who: Annotated[Name | None, Field(description="Who last changed it; `leadsync` for our own writes.")] = None
@@ -68,7 +70,9 @@ class SourceChange(Contract):
     sync_as: Annotated[RecordType, Field(description="What Sync Person makes in Dynamics.")] = "lead"
     owner: Annotated[Id | None, Field(description="The Dynamics user that a Sync Person assigns.")] = None
     campaign: Campaign = "trigger"
-    updated_at: Annotated[Time | None, Field(description="Of a `requested` with fields: the person's own updatedAt.")] = None
+    updated_at: Annotated[
+        Time | None, Field(description="Of a `requested` with fields: the person's own updatedAt.")
+    ] = None
     other: Annotated[Record | None, Field(description="Of a `linked`: the record in the other system.")] = None
     winner: Record | None = None
     winner_person_key: Id | None = None

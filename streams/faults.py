@@ -14,21 +14,18 @@ import msgspec
 
 from streams.sync.messages import Value
 
-FIELDS_MEMBERS = ("fields", "expected")
-
 _place = re.compile(r"at `\$\.([\w.]+)`$")
-_raw_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_field = re.compile(r"at `\$\.([\w.]+)\[\.\.\.\]")
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _value = msgspec.json.Decoder(Value)
 
 
 def explained(struct: type[msgspec.Struct], body: bytes, message: str) -> str:
     """msgspec's message, completed."""
-    place = _place.search(message)
-    if place and message.startswith("Invalid enum value"):
+    if (place := _place.search(message)) and message.startswith("Invalid enum value"):
         return f"{message}; allowed: {', '.join(map(repr, _words(struct, place[1])))}"
-    named = next((name for name in FIELDS_MEMBERS if f"$.{name}[...]" in message), None)
-    if named:
-        return message.replace("[...]", f"[{_faulty(body, named)!r}]", 1)
+    if (fields := _field.search(message)) and (name := _faulty(body, fields[1])) is not None:
+        return message.replace("[...]", f"[{name!r}]", 1)
     return message
 
 
@@ -45,11 +42,25 @@ def _words(struct: type[msgspec.Struct], path: str) -> tuple[str, ...]:
     return tuple(word for literal in literals for word in get_args(literal))
 
 
-def _faulty(body: bytes, member: str) -> str:
-    """The name of the first field whose value no field may have."""
-    for name, raw in _raw_members.decode(_raw_members.decode(body)[member]).items():
-        try:
-            _value.decode(raw)
-        except msgspec.ValidationError:
-            return name
-    return "..."
+def _faulty(body: bytes, path: str) -> str | None:
+    """The name of the first field at `path` whose value no field may have; None where a second look finds none."""
+    members = body
+    try:
+        for name in path.split("."):
+            members = bytes(_members.decode(members)[name])
+        fields = _members.decode(members)
+    except (
+        msgspec.DecodeError,
+        RecursionError,
+        KeyError,
+    ):  # the member stands twice, or nesting is just short of too deep
+        return None
+    return next((name for name, value in fields.items() if not _is_a_value(value)), None)
+
+
+def _is_a_value(raw: msgspec.Raw) -> bool:
+    try:
+        _value.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True

@@ -16,6 +16,10 @@ CHANGELOGS = {"people": "person.changes", "marketo-links": "marketo.changes", "d
 """Table -> the source topic with whose partitions its changelog's agree."""
 
 
+REPLICATION = 3
+"""Copies of each topic, where there are so many brokers and nobody asks for another number."""
+
+
 class TopicsError(Exception):
     """The broker's topics are not as they must be; one line per topic that says what is and what must be."""
 
@@ -49,7 +53,7 @@ def changelog_topic(settings: Settings, table: str) -> str:
 
 
 async def ensure_topics(
-    settings: Settings, *, partitions: int = PARTITIONS, replication: int = -1, create: bool = True
+    settings: Settings, *, partitions: int = PARTITIONS, replication: int | None = None, create: bool = True
 ) -> list[str]:
     """Create missing topics and check the others; returns the names of those created. Raises TopicsError."""
     admin = AIOKafkaAdminClient(**settings.client("topics"))
@@ -60,8 +64,9 @@ async def ensure_topics(
         missing = [name for name in wanted if name not in there]
         if missing and not create:
             raise TopicsError(f"topics are missing: {', '.join(missing)}; `leadsync topics` creates them")
+        copies = replication or min(REPLICATION, len((await admin.describe_cluster())["brokers"]))
         for name in missing:
-            await _create(admin, name, wanted[name], replication)
+            await _create(admin, name, wanted[name], copies)
         _check_partitions(settings, {**{name: wanted[name].partitions for name in missing}, **there}, wanted)
         await _check_configs(admin, wanted)
         return missing

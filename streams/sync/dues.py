@@ -14,7 +14,7 @@ from schemas.vocabulary import CAUSES_MAX, DYNAMICS, MARKETO, SYSTEMS, Lane, Ope
 from streams.sync.collision import Settled, settle
 from streams.sync.messages import ApplyCommand, CollidingEdit, Record, Value
 from streams.sync.outcome import Fold
-from streams.sync.person import Edit, FieldSide, Flight, MovingField, SyncError, Wish
+from streams.sync.person import Edit, Flight, MovingField, SyncError, Wish
 from streams.sync.validation import Violation, first_violation, violation_of
 from streams.sync.values import Unconvertible, to_system
 
@@ -111,7 +111,9 @@ def _send(fold: Fold, system: System, due: dict[str, Edit]) -> None:
         lane, state.qualify = state.qualify, None
         _emit(fold, system, "qualify", {}, _linked_record(fold, system), lane=lane)
     else:
-        _update(fold, system, {} if state.link.unread and system == DYNAMICS else due)
+        # What a linked Dynamics record holds must be known before it is written; a contact holds what its lead held.
+        unknown = system == DYNAMICS and state.link.unread and fold.person.conversion is None
+        _update(fold, system, {} if unknown else due)
 
 
 def _linked_record(fold: Fold, system: System) -> Record:
@@ -210,9 +212,6 @@ def _create(fold: Fold, system: System, wish: Wish) -> None:
         record = Record(DYNAMICS, "lead", dynamics_id_of(key_of(fold.change.person_key, creation)))
         state.qualify = wish.lane if wish.sync_as == "contact" else None
     state.wish = None
-    for name, edit in carried.items():
-        if edit.weak and edit.made_in is not None and name not in fold.person.moving:
-            _move_default(fold, system, name, edit)
     _emit(
         fold,
         system,
@@ -228,7 +227,10 @@ def _create(fold: Fold, system: System, wish: Wish) -> None:
 
 
 def _for_creation(fold: Fold, system: System, name: str) -> Edit | None:
-    """What a new record gets in a field: the settled value, else the configured default, else nothing."""
+    """What a new record gets in a field: the settled value, else the configured default, else nothing.
+
+    The default counts as an edit of the other system, of the weak kind; it goes there too, once the record is there.
+    """
     moving = fold.person.moving.get(name)
     edit = settled_edit(fold, name, moving) if moving else Edit(AT_REST, fold.person.at_rest.get(name))
     if edit.value is not None:
@@ -238,12 +240,6 @@ def _for_creation(fold: Fold, system: System, name: str) -> Edit | None:
         return None
     source: System = DYNAMICS if system == MARKETO else MARKETO
     return Edit(fold.change.change_id, rule.default, source, fold.change.time, None, weak=True)
-
-
-def _move_default(fold: Fold, system: System, name: str, edit: Edit) -> None:
-    """A default that a new record gets is sent to the other side as well: it is an edit there, of the weak kind."""
-    field = fold.person.moving[name] = MovingField(None, FieldSide(None), FieldSide(None))
-    field.other(system).edit = edit
 
 
 def _emit(

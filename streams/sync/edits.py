@@ -112,16 +112,19 @@ def heed_refusals_no_longer(fold: Fold) -> None:
 def land(fold: Fold, system: System, flight: Flight) -> None:
     """Every value that the command carried is now on the record; what it overrode there is over."""
     for name, sent in flight.fields.items():
-        land_field(fold, system, name, sent)
+        land_field(fold, system, name, sent, created=flight.operation == "create")
 
 
-def land_field(fold: Fold, system: System, name: str, sent: Edit) -> None:
-    """One value that we sent is on the record."""
-    field = fold.person.moving.get(name)
+def land_field(fold: Fold, system: System, name: str, sent: Edit, *, created: bool) -> None:
+    """One value that we sent is on the record. A default that a new record got now goes to the other side as well."""
     rule = fold.policy.fields.get(name)
-    if field is None or rule is None:
+    is_default = created and sent.weak
+    if rule is None or (name not in fold.person.moving and not is_default):
         return
+    field = moving_field(fold, name)
     side, there = field.side(system), field.other(system)
+    if is_default and there.edit is None:
+        there.edit = sent
     hold(field, system, sent.value)
     if not sent.is_same(there.edit):
         return

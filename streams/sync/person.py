@@ -85,6 +85,7 @@ class Link(Struct, array_like=True, gc=False):
     creation: int = 0  # n of its key; 0 on a record that we linked
     unread: bool = False  # linked, or converted, before any row of it was seen
     viewed_at: str | None = None  # the view's own time, where a view stands for its `created`
+    blind: bool = False  # its stream does not show our fields: `revision` was told by values alone
 
 
 class Flight(Struct, array_like=True, gc=False):
@@ -115,6 +116,7 @@ class Conversion(Struct, frozen=True, array_like=True, gc=False):
     """What was in flight to a lead when it became a contact; kept until the contact's first row."""
 
     void: dict[str, Edit]
+    created: bool = False  # the void command was a create
 
 
 class SyncError(Struct, frozen=True, array_like=True, gc=False):
@@ -203,7 +205,9 @@ def _fork_system(state: SystemState) -> SystemState:
     return SystemState(
         None
         if link is None
-        else Link(link.type, link.id, link.version, link.revision, link.creation, link.unread, link.viewed_at),
+        else Link(
+            link.type, link.id, link.version, link.revision, link.creation, link.unread, link.viewed_at, link.blind
+        ),
         None if flight is None else _fork_flight(flight),
         state.revision,
         state.creations,

@@ -115,13 +115,14 @@ def landed_by(fold: Fold, state: SystemState) -> Flight | None:
     """The command in flight, when this change shows that it has landed; the revision seen is noted."""
     change, flight, link = fold.change, state.flight, state.link
     assert link is not None
-    seen_before, shown = link.revision, change.revision
+    shown, may_be_blind = change.revision, link.blind or link.revision == 0
     if shown is not None:
-        link.revision = max(link.revision, shown)
+        link.revision, link.blind = max(link.revision, shown), False
     if flight is None or flight.operation not in ("create", "update"):
         return None
     if shown is None:
-        landed = seen_before == 0 and _reports_without_revision(fold, flight)
+        landed = may_be_blind and _reports_without_revision(fold, flight)
+        link.blind = link.blind or landed
     else:
         landed = shown >= flight.revision
     if not landed:
@@ -180,7 +181,7 @@ def _land_creation(fold: Fold, record: Record) -> Flight | None:
     state.creations = max(state.creations, flight.creation)
     state.link = Link(record.type, record.id, creation=flight.creation)
     _note_shown(fold, state.link)
-    state.link.revision = max(change.revision or 0, flight.revision)
+    state.link.revision, state.link.blind = max(change.revision or 0, flight.revision), change.revision is None
     fold.log("created", f"{change.system}/{record.id}", record=record, operation="create")
     if change.system == DYNAMICS:
         _become(fold, record)
@@ -268,7 +269,7 @@ def fold_first_row(fold: Fold, state: SystemState, link: Link) -> None:
     if landed is not None:
         edits.land(fold, fold.change.system, landed)
     if fold.person.conversion is not None:
-        _fold_first_contact_row(fold, fold.person.conversion.void)
+        _fold_first_contact_row(fold, fold.person.conversion)
         fold.person.conversion = None
     else:
         _fold_differences(fold, fold.change.system)
@@ -294,7 +295,7 @@ def _fold_differences(fold: Fold, system: System) -> None:
         ours.in_sight = theirs.in_sight = False
 
 
-def _fold_first_contact_row(fold: Fold, void: Mapping[str, Edit]) -> None:
+def _fold_first_contact_row(fold: Fold, conversion: Conversion) -> None:
     """A contact's first row: what the lead held is no edit, and what the void command carried has landed with it.
 
     Qualifying need not carry every column over; an empty one is therefore no edit either, and gets what is settled.
@@ -304,9 +305,9 @@ def _fold_first_contact_row(fold: Fold, void: Mapping[str, Edit]) -> None:
         if held is edits.UNKNOWN or held == value:
             edits.fold_edit(fold, DYNAMICS, name, edits.new_edit(fold, DYNAMICS, value))
             continue
-        field, sent = edits.moving_field(fold, name), void.get(name)
+        field, sent = edits.moving_field(fold, name), conversion.void.get(name)
         if sent is not None and sent.value == value:
-            edits.land_field(fold, DYNAMICS, name, sent)
+            edits.land_field(fold, DYNAMICS, name, sent, created=conversion.created)
         elif value is None or value == field.base or value in field.held_since:
             edits.hold(field, DYNAMICS, value)
         else:
@@ -326,7 +327,7 @@ def convert(fold: Fold, contact: Record) -> None:
     state.flight = state.qualify = None
     state.closed = with_closed(state, lead_id, "converted")
     state.link = Link("contact", contact.id, creation=link.creation if link is not None else 0, unread=True)
-    person.conversion = Conversion(void)
+    person.conversion = Conversion(void, flight is not None and flight.operation == "create")
     _become(fold, contact)
     fold.log("converted", contact.id, record=contact)
 
