@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -20,7 +19,7 @@ from streams.topics import ensure_topics
 
 log = logging.getLogger(__name__)
 
-SCAN_STATES = 2_000
+SLICE_STATES = 2_000
 
 
 async def run_worker(settings: Settings, policy_file: Path | None = None, *, create_topics: bool = False) -> int:
@@ -80,10 +79,13 @@ async def _count_open_errors(worker: Worker) -> None:
     """Whenever partitions come to this worker, count the sync errors that are open in their states."""
     while True:
         await worker.metrics.assignment_changed()
-        counts: Mapping[int, dict[bytes, bytes]] = worker.app.lanes.table("people")
-        worker.tally.errors_open.clear()
-        for partition, states in list(counts.items()):
-            for position, state in enumerate(list(states.values())):
-                worker.tally.errors_open[partition] += len(_errors.decode(state).errors)
-                if position % SCAN_STATES == 0:
-                    await asyncio.sleep(0)  # the batches go on meanwhile
+        open_now = worker.tally.errors_open
+        open_now.clear()
+        # What stood when the partitions came is counted slice by slice; what batches change meanwhile, they count themselves.
+        standing = {n: list(states.values()) for n, states in worker.app.lanes.table("people").items()}
+        for partition, states in standing.items():
+            for start in range(0, len(states), SLICE_STATES):
+                open_now[partition] += sum(
+                    len(_errors.decode(each).errors) for each in states[start : start + SLICE_STATES]
+                )
+                await asyncio.sleep(0)

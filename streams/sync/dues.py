@@ -160,6 +160,9 @@ def _in_system(
         try:
             writes[columns[name]] = to_system(fold.policy.fields[name], system, edit.value)
         except Unconvertible as error:
+            if edit.made_in == system:  # it came from the receiver, which gets back what it held
+                writes[columns[name]] = edit.value
+                continue
             return writes, violation_of(error, system, columns[name])
     return writes, None
 
@@ -196,8 +199,9 @@ def _known_empty(fold: Fold, system: System, kind: RecordKind, due: Mapping[str,
 
 def _create(fold: Fold, system: System, wish: Wish) -> None:
     """Emit a create with everything that is known of the person, and defaults for what is empty."""
-    if system == MARKETO and fold.person.dynamics.link is None:
-        return
+    source = fold.person.dynamics.link
+    if system == MARKETO and (source is None or source.unread):
+        return  # nothing to make a person of; a contact's first row also brings the filter's word
     kind: RecordKind = "person" if system == MARKETO else "lead"
     columns, state = fold.policy.outbound[kind], fold.person.system(system)
     carried = {name: edit for name in columns if (edit := _for_creation(fold, system, name)) is not None}

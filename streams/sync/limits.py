@@ -8,3 +8,6 @@ VALUES_HELD_MAX = 8
 
 REWRITES_MAX = 3
 """After so many rewritings of a value by the systems its field stops with a sync error."""
+
+REQUESTS_MAX = 8
+"""Requests (Sync Person, retry) remembered, so that a repeat of one has no effect."""

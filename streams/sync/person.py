@@ -169,7 +169,7 @@ class PersonState(Struct, array_like=True, gc=False):
     at_rest: dict[str, Value] = {}
     moving: dict[str, MovingField] = {}
     errors: dict[str, SyncError] = {}  # by receiver, `rewriting/<field>` or `duplicate/<system>`
-    last_request: str = ""
+    requests: tuple[str, ...] = ()  # the last ones, by change id: a repeat has no effect
     conversion: Conversion | None = None
 
     def system(self, system: System) -> SystemState:
@@ -195,7 +195,7 @@ def fork(person: PersonState) -> PersonState:
         person.at_rest.copy(),
         {name: _fork_field(field) for name, field in person.moving.items()},
         person.errors.copy(),
-        person.last_request,
+        person.requests,
         person.conversion,
     )
 

@@ -112,8 +112,7 @@ def compiled(
             column = rule.column(kind)
             if column is None:
                 continue
-            if rule.computed is None:
-                inbound[kind][column] = rule
+            inbound[kind][column] = rule
             if rule.direction in ("both", "to_marketo" if kind == "person" else "to_dynamics"):
                 outbound[kind][rule.name] = column
     return Policy(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas.vocabulary import DYNAMICS, MARKETO, OURSELVES, System
+from schemas.vocabulary import DYNAMICS, MARKETO, System
 from streams.sync import dues, edits
 from streams.sync.collision import seconds_of
 from streams.sync.limits import CLOSED_RECORDS_MAX
@@ -135,10 +135,10 @@ def landed_by(fold: Fold, state: SystemState) -> Flight | None:
 def _reports_without_revision(fold: Fold, flight: Flight) -> bool:
     """Streams without our fields: the first change that reports the values in flight counts as the landing.
 
-    Weaker than a revision. A change that somebody else is known to have made is none.
+    Weaker than a revision. Who shows our fields also says who made a change; such a change is no landing without them.
     """
     change = fold.change
-    if change.who not in (None, OURSELVES):
+    if change.who is not None:
         return False
     shown = change.fields or {}
     stated = [name for name in flight.fields if name in shown]
@@ -296,10 +296,7 @@ def _fold_differences(fold: Fold, system: System) -> None:
 
 
 def _fold_first_contact_row(fold: Fold, conversion: Conversion) -> None:
-    """A contact's first row: what the lead held is no edit, and what the void command carried has landed with it.
-
-    Qualifying need not carry every column over; an empty one is therefore no edit either, and gets what is settled.
-    """
+    """A contact's first row: what the lead held is no edit, and what the void command carried has landed with it."""
     for name, value in (fold.change.fields or {}).items():
         held = edits.held_value(fold, DYNAMICS, name)
         if held is edits.UNKNOWN or held == value:
@@ -308,7 +305,7 @@ def _fold_first_contact_row(fold: Fold, conversion: Conversion) -> None:
         field, sent = edits.moving_field(fold, name), conversion.void.get(name)
         if sent is not None and sent.value == value:
             edits.land_field(fold, DYNAMICS, name, sent, created=conversion.created)
-        elif value is None or value == field.base or value in field.held_since:
+        elif value == field.base or value in field.held_since:
             edits.hold(field, DYNAMICS, value)
         else:
             edits.fold_edit(fold, DYNAMICS, name, edits.new_edit(fold, DYNAMICS, value))

@@ -9,16 +9,17 @@ from __future__ import annotations
 from schemas.source_change import CAMPAIGN_LANES
 from schemas.vocabulary import DYNAMICS, MARKETO
 from streams.sync import dues, edits
+from streams.sync.limits import REQUESTS_MAX
 from streams.sync.outcome import Fold
 from streams.sync.person import Edit, Link, SyncError, Wish
 
 
 def on_requested(fold: Fold) -> None:
-    """Fold a request; a repeat of the last one has no effect."""
-    if fold.change.change_id == fold.person.last_request:
+    """Fold a request; a repeat of a recent one has no effect."""
+    if fold.change.change_id in fold.person.requests:
         fold.effect = "repeat"
         return
-    fold.person.last_request = fold.change.change_id
+    fold.person.requests = (*fold.person.requests, fold.change.change_id)[-REQUESTS_MAX:]
     if fold.change.action == "retry":
         retry(fold)
     else:

@@ -1,0 +1,54 @@
+"""The lane: batches of Kafka records through Faust, each exactly once.
+
+Faust brings the consumer group, the agents and the tables; the lane brings what Faust's own path cannot do: whole
+batches, and one fenced transaction per batch that holds its outputs, its table changes and its input offset.
+
+The theory, in four sentences. A source partition belongs to whoever initialised its transactional producer last: an
+older one is refused by the broker from then on. So on assignment the lane *fences* (starts the producers), *loads* the
+tables from what was committed, *seeks* to the committed offsets and only then *resumes*; nobody else can move either of
+them in between. The local table changes only after the commit, so it never holds what a restart would take back. What
+cannot be done ends the process, because a supervisor's restart from the last commit is the one repair that is always
+right.
+
+    from streams.lane import Batch, BatchAgent, BatchResult, LaneSettings, Output, create_app, main
+
+    def count(batch: Batch) -> BatchResult:
+        counts: dict[bytes, bytes | None] = {}
+        outputs = []
+        for record in batch.records:
+            seen = int(counts.get(record.key) or batch.table.get(record.key, b"0")) + 1
+            counts[record.key] = b"%d" % seen
+            outputs.append(Output("counts", record.key, b"%d" % seen))
+        return BatchResult(outputs, counts)
+
+    settings = LaneSettings(app_id="demo", bootstrap_servers="127.0.0.1:9092")
+    counter = BatchAgent(name="count", topics=("events",), tables={"events": "seen"}, handle=count)
+    app = create_app(settings, [counter])           # a faust.App; topics and changelogs must exist
+    changelog_topics(settings, [counter])           # -> ("demo-seen-changelog",)
+    raise SystemExit(main(app))                     # or, in a loop of your own: status = await serve(app)
+
+Reading order: `batch`, `settings`, `lane`, `lanes`, `transaction`, `changelog`; then what reaches into Faust:
+`transport`, `recovery`, `app`, `worker`.
+"""
+
+from streams.lane.app import LaneApp, changelog_topics, create_app
+from streams.lane.batch import Batch, BatchAgent, BatchResult, LaneError, Output, Record
+from streams.lane.observer import Observer
+from streams.lane.settings import LaneSettings
+from streams.lane.worker import main, serve
+
+__all__ = [
+    "Batch",
+    "BatchAgent",
+    "BatchResult",
+    "LaneApp",
+    "LaneError",
+    "LaneSettings",
+    "Observer",
+    "Output",
+    "Record",
+    "changelog_topics",
+    "create_app",
+    "main",
+    "serve",
+]

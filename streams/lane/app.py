@@ -1,0 +1,104 @@
+"""The Faust app of the lane: its transport, tables and agents put together."""
+
+from collections.abc import AsyncIterable, Sequence
+from typing import Any, cast
+
+import faust
+from faust.app.base import BootStrategy
+from faust.topics import Topic
+from faust.types import ChannelT, EventT, Message, StreamT
+from faust.types.transports import TransportT
+
+from streams.lane.batch import BatchAgent, check_agents
+from streams.lane.lanes import Chunk, Lanes
+from streams.lane.observer import Observer
+from streams.lane.recovery import LaneTable, LaneTableManager
+from streams.lane.settings import LaneSettings
+from streams.lane.transport import LaneConsumer, LaneTransport
+from streams.lane.versions import refuse_untested_versions
+
+
+class ChunkTopic(Topic):
+    """Passes chunks through undecoded."""
+
+    def _compile_decode(self) -> None:
+        """Faust compiles a decoder per topic; the one below serves all."""
+
+    async def decode(self, message: Message, *, propagate: bool = False) -> EventT[Any]:
+        return self._create_event(None, message.value, None, message=message)
+
+
+class LaneBootStrategy(BootStrategy):
+    """No producer of Faust's own: all that is sent goes through the lanes' transactions. No web server either."""
+
+    enable_kafka_producer = False
+    enable_web = False
+
+
+class LaneApp(faust.App):
+    """A Faust app whose agents handle batches exactly once. Made by `create_app`."""
+
+    BootStrategy = LaneBootStrategy
+    consumer: LaneConsumer
+
+    def __init__(self, settings: LaneSettings, agents: Sequence[BatchAgent], observer: Observer) -> None:
+        self.lane_settings = settings
+        self.lane_observer = observer
+        self.lanes = Lanes(settings, agents, observer)
+        super().__init__(settings.app_id, **_faust_options(settings))
+
+    def _new_transport(self) -> TransportT:
+        return LaneTransport(self.conf.broker_consumer, self)
+
+    def _create_directories(self) -> None:
+        """Nothing is kept on disk."""
+
+    async def on_stop(self) -> None:
+        await super().on_stop()
+        await self.lanes.close()
+
+
+def _faust_options(settings: LaneSettings) -> dict[str, Any]:
+    return {
+        "broker": [f"kafka://{server.strip()}" for server in settings.bootstrap_servers.split(",")],
+        "store": "memory://",
+        "TableManager": LaneTableManager,
+        "Table": LaneTable,
+        "Topic": ChunkTopic,
+        "stream_wait_empty": True,  # which here means: finish the batch in hand
+        "stream_recovery_delay": 0.0,
+        "table_standby_replicas": 0,
+        "topic_allow_declare": False,
+        "topic_disable_leader": True,
+        "web_enabled": False,
+        "worker_redirect_stdouts": False,
+    }
+
+
+def create_app(settings: LaneSettings, agents: Sequence[BatchAgent], observer: Observer | None = None) -> LaneApp:
+    """A Faust app with these agents and their tables. Connects to nothing; `serve` or `main` runs it."""
+    refuse_untested_versions()
+    check_agents(agents)
+    app = LaneApp(settings, agents, observer or Observer())
+    for agent in agents:
+        for topic in agent.topics:
+            _attach(app, agent, topic)
+    return app
+
+
+def _attach(app: LaneApp, agent: BatchAgent, topic: str) -> None:
+    """One Faust agent per source topic: a topic object holds one name. It hands chunks to the lane, in their order."""
+    if topic in agent.tables:
+        app.Table(agent.tables[topic], key_type=bytes, value_type=bytes)
+
+    async def hand_over(chunks: StreamT[Chunk]) -> None:
+        async for chunk in cast(AsyncIterable[Chunk], chunks):
+            app.lanes.accept(chunk)
+
+    channel = cast(ChannelT[Any], app.topic(topic, value_type=bytes, value_serializer="raw"))
+    app.agent(channel, name=f"{agent.name}.{topic}")(hand_over)
+
+
+def changelog_topics(settings: LaneSettings, agents: Sequence[BatchAgent]) -> tuple[str, ...]:
+    """The changelogs that must exist: compacted, each with as many partitions as its source topic."""
+    return tuple(settings.changelog_topic(table) for agent in agents for table in agent.tables.values())

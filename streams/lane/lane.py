@@ -1,0 +1,145 @@
+"""One source partition in the hands of its agent: what waits, the batch in hand, and the table's part.
+
+The order in `_run` is the whole of exactly-once on this side: decide, commit, and only then change the table.
+"""
+
+import asyncio
+import inspect
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from types import MappingProxyType
+
+from streams.lane.batch import Batch, BatchAgent, BatchResult, Record
+from streams.lane.observer import BatchDone, Observer
+from streams.lane.settings import LaneSettings
+from streams.lane.transaction import Transactor
+
+
+class Lane:
+    """Handles the records of one source partition, batch after batch, until it is halted."""
+
+    def __init__(
+        self,
+        agent: BatchAgent,
+        topic: str,
+        partition: int,
+        *,
+        settings: LaneSettings,
+        observer: Observer,
+        transactor: Transactor,
+        on_room: Callable[[], None],
+    ) -> None:
+        self.agent, self.topic, self.partition = agent, topic, partition
+        self.table = agent.tables.get(topic)
+        self.transactor = transactor
+        self.values: dict[bytes, bytes] = {}
+        self.waiting_records = 0
+        self._waiting_bytes = 0
+        self._waiting: deque[Record] = deque()
+        self._arrived = asyncio.Event()
+        self._settings, self._observer, self._on_room = settings, observer, on_room
+        self._changelog = settings.changelog_topic(self.table) if self.table is not None else None
+        self._task: asyncio.Task[None] | None = None
+        self._halting = self._committing = False
+
+    @property
+    def full(self) -> bool:
+        """Twice a batch is enough to never wait for the fetcher."""
+        settings = self._settings
+        return self.waiting_records >= 2 * settings.batch_records or self._waiting_bytes >= 2 * settings.batch_bytes
+
+    def accept(self, records: Sequence[Record]) -> None:
+        """Take records that follow the ones accepted before."""
+        self._waiting.extend(records)
+        self.waiting_records += len(records)
+        self._waiting_bytes += sum(map(_size, records))
+        self._arrived.set()
+
+    def start(self, on_end: Callable[["Lane", BaseException], None]) -> None:
+        """Begin to handle what arrives. `on_end` is told of the exception that ended it; there is no going on after one."""
+        self._halting = False
+        self._task = asyncio.create_task(self._run(), name=f"lane {self.agent.name} {self.topic}[{self.partition}]")
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and (reason := task.exception()) is not None:
+                on_end(self, reason)
+
+        self._task.add_done_callback(ended)
+
+    async def halt(self) -> None:
+        """Finish the batch in hand if its transaction has begun, drop it whole if not; then stand still, empty."""
+        self._halting = True
+        if self._task is not None:
+            if not self._committing:
+                self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
+        self._waiting.clear()
+        self.waiting_records = self._waiting_bytes = 0
+
+    async def _run(self) -> None:
+        table = MappingProxyType(self.values)
+        while not self._halting:
+            await self._some()
+            batch = Batch(self.topic, self.partition, self._next_batch(), table)
+            began = perf_counter()
+            result = self.agent.handle(batch)
+            if inspect.isawaitable(result):
+                result = await result
+            handled = perf_counter()
+            # From here to the change of the table nothing may come between: see `halt`.
+            self._committing = True
+            await self.transactor.commit(result.outputs, self._changelog, result.writes, batch.records[-1].offset + 1)
+            self._keep(result)
+            self._committing = False
+            self._finish(batch, result, handled - began, perf_counter() - handled)
+
+    async def _some(self) -> None:
+        while not self._waiting:
+            self._arrived.clear()
+            await self._arrived.wait()
+
+    def _next_batch(self) -> Sequence[Record]:
+        """What waits, up to a batch; at least one record, however large."""
+        waiting, room = self._waiting, self._settings.batch_bytes
+        records: list[Record] = []
+        while waiting and len(records) < self._settings.batch_records:
+            room -= _size(waiting[0])
+            if room < 0 and records:
+                break
+            records.append(waiting.popleft())
+        return records
+
+    def _keep(self, result: BatchResult) -> None:
+        values = self.values
+        for key, value in result.writes.items():
+            if value is None:
+                values.pop(key, None)
+            else:
+                values[key] = value
+
+    def _finish(self, batch: Batch, result: BatchResult, handle_seconds: float, commit_seconds: float) -> None:
+        records = batch.records
+        self.waiting_records -= len(records)
+        self._waiting_bytes -= sum(map(_size, records))
+        self._on_room()
+        times = [record.timestamp for record in records]
+        self._observer.batch_done(
+            BatchDone(
+                self.agent.name,
+                self.topic,
+                self.partition,
+                len(records),
+                handle_seconds,
+                commit_seconds,
+                min(times),
+                max(times),
+                Counter(output[0] for output in result.outputs),
+                len(result.writes),
+            )
+        )
+
+
+def _size(record: Record) -> int:
+    return len(record.value or b"") + len(record.key or b"")

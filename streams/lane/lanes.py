@@ -1,0 +1,182 @@
+"""All source partitions this worker holds, and how they change hands.
+
+`assume` is the order on which everything rests: fence, load, seek, and only then start. Each step is safe because of the
+one before: after the fence nobody else can commit, so what is loaded and where we seek to cannot move any more.
+
+A partition held before and after a rebalance keeps its producer and its table, provided the two generations follow each
+other: then nobody had it in between. Were that ever wrong, the producer would be fenced and its next commit refused.
+
+The *epoch* rises whenever positions change. Records carry the epoch of the seek they were fetched after; those of an
+older one are dropped, and were they to be needed, the seek has put them before us again. An `assume` that finds the
+epoch changed under it has been superseded and gives up, so that no lane ever runs twice.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from streams.lane.batch import BatchAgent, Record
+from streams.lane.changelog import load_tables
+from streams.lane.lane import Lane
+from streams.lane.observer import Observer
+from streams.lane.partitions import Partitioner
+from streams.lane.settings import LaneSettings
+from streams.lane.transaction import Transactor
+
+log = logging.getLogger(__name__)
+
+Partition = tuple[str, int]
+Seek = Callable[[Collection[Partition], int], Awaitable[None]]
+Load = Callable[
+    [LaneSettings, Collection[tuple[str, int]], Observer], Awaitable[Mapping[tuple[str, int], dict[bytes, bytes]]]
+]
+
+
+class SupersededError(Exception):
+    """Partitions were taken away while they were being assumed; the next assignment says what is ours."""
+
+
+class Chunk(NamedTuple):
+    """Fetched records of one source partition: the value of one Faust event."""
+
+    epoch: int
+    topic: str
+    partition: int
+    records: Sequence[Record]
+
+
+class Lanes:
+    """The lanes of one worker. `failure` is set once, by the first lane that cannot go on."""
+
+    def __init__(
+        self,
+        settings: LaneSettings,
+        agents: Sequence[BatchAgent],
+        observer: Observer,
+        *,
+        transactor: Callable[[LaneSettings, Partitioner, str, str, int], Transactor] = Transactor,
+        load: Load = load_tables,
+    ) -> None:
+        self._new_transactor, self._load_tables = transactor, load
+        self.epoch = 0
+        self.failure: BaseException | None = None
+        self.failed = asyncio.Event()
+        self.busy = False  # something was handled since whoever watches set it back
+        self._settings, self._agents, self._observer = settings, agents, observer
+        self._agent_of = {topic: agent for agent in agents for topic in agent.topics}
+        self._partitioner = Partitioner()
+        self._lanes: dict[Partition, Lane] = {}
+        self._generation = 0
+        self._ready_agents: set[str] = set()
+        self._room = asyncio.Event()
+
+    @property
+    def held(self) -> Collection[Lane]:
+        return self._lanes.values()
+
+    def table(self, table: str) -> dict[int, dict[bytes, bytes]]:
+        """The values of a table by partition, as far as held here."""
+        return {lane.partition: lane.values for lane in self.held if lane.table == table}
+
+    # -- Records in ----------------------------------------------------------------------------------------------
+
+    def accept(self, chunk: Chunk) -> None:
+        """Hand records to their lane, unless they were fetched before the positions last changed."""
+        lane = self._lanes.get((chunk.topic, chunk.partition))
+        if lane is not None and chunk.epoch == self.epoch:
+            self.busy = True
+            lane.accept(chunk.records)
+
+    def hungry(self) -> frozenset[Partition]:
+        """The partitions to fetch from."""
+        return frozenset(partition for partition, lane in self._lanes.items() if not lane.full)
+
+    async def wait_for_room(self) -> None:
+        """Return when a lane has handled a batch, or the assignment changed."""
+        self._room.clear()
+        await self._room.wait()
+
+    # -- Changes of hands ------------------------------------------------------------------------------------------
+
+    async def halt(self) -> None:
+        """Stop all lanes after the batch in hand; from here on every record on its way is dropped."""
+        self.epoch += 1
+        self._room.set()
+        self._observer.ready(False)
+        await asyncio.gather(*(lane.halt() for lane in self.held))
+
+    async def assume(self, partitions: Iterable[Partition], generation: int, seek: Seek) -> None:
+        """Take over exactly these partitions. Until this returns, the flow of records is stopped."""
+        await self.halt()
+        wanted = {partition for partition in partitions if partition[0] in self._agent_of}
+        released = self._release(wanted, follows=generation == self._generation + 1)
+        self._generation = generation
+        epoch = self.epoch
+        await asyncio.gather(*(lane.transactor.close() for lane in released))
+        fresh = {partition: self._new_lane(*partition) for partition in wanted - self._lanes.keys()}
+        await self._open(fresh.values())
+        self._lanes.update(fresh)
+        self._refuse_if_superseded(epoch)
+        await seek(wanted, epoch)
+        self._refuse_if_superseded(epoch)
+        for lane in self.held:
+            lane.start(self._fail)
+        self._room.set()
+        self._observer.assigned(frozenset(wanted))
+        log.info("holding %d source partitions, %d of them new", len(wanted), len(fresh))
+
+    def _refuse_if_superseded(self, epoch: int) -> None:
+        if self.epoch != epoch:
+            raise SupersededError
+
+    async def _open(self, lanes: Collection[Lane]) -> None:
+        """Fence, then load."""
+        try:
+            await asyncio.gather(*(lane.transactor.fence() for lane in lanes))
+            await self._load(lanes)
+            await self._await_agents()
+        except BaseException:  # another rebalance, a stop, or Kafka is away: these are nobody's yet
+            await asyncio.gather(*(lane.transactor.close() for lane in lanes), return_exceptions=True)
+            raise
+
+    def _release(self, wanted: set[Partition], *, follows: bool) -> list[Lane]:
+        lost = [partition for partition in self._lanes if not follows or partition not in wanted]
+        return [self._lanes.pop(partition) for partition in lost]
+
+    def _new_lane(self, topic: str, partition: int) -> Lane:
+        agent = self._agent_of[topic]
+        return Lane(
+            agent,
+            topic,
+            partition,
+            settings=self._settings,
+            observer=self._observer,
+            transactor=self._new_transactor(self._settings, self._partitioner, agent.name, topic, partition),
+            on_room=self._room.set,
+        )
+
+    async def _load(self, lanes: Collection[Lane]) -> None:
+        readers = {(lane.table, lane.partition): lane for lane in lanes if lane.table is not None}
+        tables = await self._load_tables(self._settings, readers.keys(), self._observer)
+        for name, values in tables.items():
+            readers[name].values = values
+
+    async def _await_agents(self) -> None:
+        for agent in self._agents:
+            if agent.ready is not None and agent.name not in self._ready_agents:
+                await agent.ready()
+                self._ready_agents.add(agent.name)
+
+    def _fail(self, lane: Lane, reason: BaseException) -> None:
+        where = f"{lane.agent.name} on {lane.topic}[{lane.partition}]"
+        log.critical("%s cannot go on: %s: %s", where, type(reason).__name__, reason, exc_info=reason)
+        if self.failure is None:
+            self.failure = reason
+        self.failed.set()
+
+    async def close(self) -> None:
+        """Stop and let go of everything."""
+        await self.halt()
+        lanes = self._release(set(), follows=True)
+        await asyncio.gather(*(lane.transactor.close() for lane in lanes), return_exceptions=True)
