@@ -1,0 +1,321 @@
+"""The parts of the lane that need no broker."""
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka.partitioner import murmur2 as murmur2_of_aiokafka
+
+from streams.lane import Batch, BatchAgent, BatchResult, LaneError, LaneSettings, Observer, Output, create_app
+from streams.lane.changelog import Loading
+from streams.lane.lane import Lane
+from streams.lane.partitions import Partitioner, murmur2
+from streams.lane.transaction import record_bytes
+from streams.lane.versions import OVERRIDE, TESTED, refuse_untested_versions
+
+SETTINGS = LaneSettings(app_id="app", bootstrap_servers="nowhere:9092", batch_records=3, batch_bytes=100)
+
+
+def nothing(batch: Batch) -> BatchResult:
+    return BatchResult()
+
+
+# -- Partitions -------------------------------------------------------------------------------------------------------
+
+
+def test_keys_hash_as_in_aiokafka() -> None:
+    """A key goes to the partition where every other client would look for it."""
+    source = random.Random(7)
+    for length in [*range(40), 100, 1_000]:
+        key = source.randbytes(length)
+        assert murmur2(key) == murmur2_of_aiokafka(key) & 0xFFFFFFFF, key
+
+
+async def test_a_record_without_a_key_goes_to_the_first_partition() -> None:
+    """Nothing has to stay in order with it."""
+    partitioner = Partitioner()
+
+    async def partitions_for(topic: str) -> set[int]:
+        return {0, 1, 2}
+
+    await partitioner.learn(["topic"], partitions_for)
+    assert partitioner.partition("topic", None) == 0
+    assert partitioner.partition("topic", b"key") == (murmur2_of_aiokafka(b"key") & 0x7FFFFFFF) % 3
+
+
+def test_record_bytes_is_an_upper_bound_of_what_kafka_stores() -> None:
+    """Whoever stays within the limit by this measure is never stopped by the lane's own."""
+    from aiokafka.record.default_records import DefaultRecordBatchBuilder
+
+    for output in (
+        Output("t", None, b"value"),
+        Output("t", b"k" * 300, b"v" * 70_000, (("content-type", b"application/json"), ("ключ", b"x" * 200))),
+        Output("t", b"k", None),
+    ):
+        builder = DefaultRecordBatchBuilder(2, 0, 1, -1, -1, -1, 1_000_000)
+        stored = builder.append(0, 1_700_000_000_000, output.key, output.value, list(output.headers))
+        assert stored.size <= record_bytes(output)
+
+
+# -- Agents and settings ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("agents", "complaint"),
+    [
+        (
+            [BatchAgent("one", ("a",), nothing), BatchAgent("two", ("a",), nothing)],
+            "source topic used more than once: a",
+        ),
+        (
+            [BatchAgent("one", ("a",), nothing), BatchAgent("one", ("b",), nothing)],
+            "agent name used more than once: one",
+        ),
+        ([BatchAgent("one", ("a", "b"), nothing, {"a": "t", "b": "t"})], "table used more than once: t"),
+    ],
+)
+def test_two_owners_of_one_thing_are_refused(agents: list[BatchAgent], complaint: str) -> None:
+    """They would fence, or overwrite, each other."""
+    with pytest.raises(LaneError, match=complaint):
+        create_app(SETTINGS, agents)
+
+
+def test_a_table_for_a_topic_that_is_not_read_is_refused() -> None:
+    """It would never be written."""
+    with pytest.raises(LaneError, match="tables for topics that it does not read"):
+        BatchAgent("one", ("a",), nothing, {"b": "t"})
+
+
+def test_the_app_is_a_faust_app_with_these_agents_and_tables() -> None:
+    """Faust's own tools see them, and its names for changelogs are the ones we create."""
+    app = create_app(SETTINGS, [BatchAgent("one", ("a", "b"), nothing, {"a": "seen"})])
+    assert sorted(app.agents) == ["one.a", "one.b"]
+    assert app.tables["seen"].changelog_topic.get_topic_name() == SETTINGS.changelog_topic("seen")
+    with pytest.raises(TypeError, match="return writes from the agent"):
+        app.tables["seen"].data[b"key"] = b"value"
+
+
+def test_untested_versions_are_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless the crash tests are to be run on them."""
+    monkeypatch.setattr("streams.lane.versions.version", lambda name: "9.9" if name == "aiokafka" else TESTED[name])
+    with pytest.raises(LaneError, match=r"^untested versions: aiokafka 9\.9 \(tested: 0\.14\.0\)"):
+        refuse_untested_versions({})
+    refuse_untested_versions({OVERRIDE: "1"})
+
+
+# -- Loading ----------------------------------------------------------------------------------------------------------
+
+
+async def test_loading_goes_on_through_silence_and_ends_at_the_position_not_at_a_record() -> None:
+    """A slow broker is not the end; and at the end there may be only markers, which no poll returns."""
+    polls = iter([{}, [record(0), record(1)], {}, []])
+
+    class Consumer:
+        at = 0
+
+        def assign(self, tps: Any) -> None:
+            self.tp = tps[0]
+
+        async def beginning_offsets(self, tps: Any) -> dict[Any, int]:
+            return {self.tp: 0}
+
+        async def end_offsets(self, tps: Any) -> dict[Any, int]:
+            return {self.tp: 4}
+
+        def seek(self, tp: Any, offset: int) -> None:
+            self.at = offset
+
+        async def position(self, tp: Any) -> int:
+            return self.at
+
+        async def getmany(self, *tps: Any, timeout_ms: int) -> dict[Any, list[Any]]:
+            records = next(polls)
+            if records == {}:
+                return {}
+            self.at = 2 if records else 4  # behind the records; behind the markers
+            return {self.tp: records} if records else {}
+
+    tables = await Loading(SETTINGS, [("table", 0)], Observer(), Consumer()).run()
+    assert tables == {("table", 0): {b"k": b"v"}}
+    assert next(polls, None) is None
+
+
+# -- One lane ---------------------------------------------------------------------------------------------------------
+
+
+class Broker:
+    """A transactor that commits when it is let, or fails."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.open.set()
+        self.begun = asyncio.Event()
+        self.failure: Exception | None = None
+        self.commits: list[tuple[list[bytes | None], dict[bytes, bytes | None], int]] = []
+
+    async def commit(
+        self, outputs: Sequence[Output], changelog: str | None, writes: Mapping[bytes, bytes | None], offset: int
+    ) -> None:
+        self.begun.set()
+        await self.open.wait()
+        if self.failure is not None:
+            raise self.failure
+        self.commits.append(([output.value for output in outputs], dict(writes), offset))
+
+
+def record(offset: int, value: bytes = b"v") -> Any:
+    return SimpleNamespace(offset=offset, key=b"k", value=value, timestamp=offset)
+
+
+def echo(batch: Batch) -> BatchResult:
+    values = [r.value for r in batch.records]
+    return BatchResult([Output("out", b"k", value) for value in values], {b"last": values[-1]})
+
+
+class Bench:
+    """A lane on its own."""
+
+    def __init__(self, handle: Any = echo) -> None:
+        self.broker = Broker()
+        self.failures: list[BaseException] = []
+        agent = BatchAgent("agent", ("topic",), handle, {"topic": "table"})
+        transactor: Any = self.broker
+        self.lane = Lane(
+            agent,
+            "topic",
+            0,
+            settings=SETTINGS,
+            observer=Observer(),
+            transactor=transactor,
+            on_room=lambda: None,
+        )
+
+    def start(self) -> Lane:
+        self.lane.start(lambda lane, reason: self.failures.append(reason))
+        return self.lane
+
+
+async def turns() -> None:
+    """Let everything that can run without the world outside run."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_what_waits_is_cut_into_batches_by_records_and_bytes() -> None:
+    """Chunks that wait are merged; a record larger than a batch goes alone."""
+    bench = Bench()
+    bench.lane.accept([record(0), record(1)])
+    bench.lane.accept([record(2), record(3)])
+    bench.lane.accept([record(4, b"x" * 200), record(5)])
+    bench.start()
+    await turns()
+    assert [offset for _, _, offset in bench.broker.commits] == [3, 4, 5, 6]
+    assert bench.lane.waiting_records == 0
+    await bench.lane.halt()
+
+
+async def test_the_table_changes_only_after_the_commit() -> None:
+    """Until then a restart would take the change back."""
+    bench = Bench()
+    bench.broker.open.clear()
+    lane = bench.start()
+    lane.accept([record(0, b"new")])
+    await bench.broker.begun.wait()
+    await turns()
+    assert lane.values == {}
+    bench.broker.open.set()
+    await turns()
+    assert lane.values == {b"last": b"new"}
+    await lane.halt()
+
+
+async def test_a_failed_commit_changes_nothing_and_ends_the_lane() -> None:
+    """The process goes down with it: what the broker made of the batch is not known here."""
+    bench = Bench()
+    bench.broker.failure = RuntimeError("fenced")
+    lane = bench.start()
+    lane.accept([record(0)])
+    lane.accept([record(1)])
+    await turns()
+    assert lane.values == {}
+    assert [str(reason) for reason in bench.failures] == ["fenced"]
+    assert bench.broker.commits == []
+
+
+async def test_halting_finishes_a_begun_transaction_and_drops_what_waits() -> None:
+    """The rest is read again, here or elsewhere, from the commit."""
+    bench = Bench()
+    bench.broker.open.clear()
+    lane = bench.start()
+    lane.accept([record(n) for n in range(6)])
+    await bench.broker.begun.wait()
+    halting = asyncio.create_task(lane.halt())
+    await turns()
+    assert not halting.done()
+    bench.broker.open.set()
+    await halting
+    assert [offset for _, _, offset in bench.broker.commits] == [3]
+    assert lane.values == {b"last": b"v"}
+    assert lane.waiting_records == 0
+
+
+async def test_a_lane_that_starts_again_has_forgotten_what_waited() -> None:
+    """It is fetched again from the commit; kept, it would be handled twice."""
+    bench = Bench()
+    bench.broker.open.clear()
+    lane = bench.start()
+    lane.accept([record(n) for n in range(6)])
+    await bench.broker.begun.wait()
+    bench.broker.open.set()
+    await lane.halt()
+    bench.start()
+    lane.accept([record(n) for n in range(3, 6)])
+    await turns()
+    assert [offset for _, _, offset in bench.broker.commits] == [3, 6]
+    await lane.halt()
+
+
+async def test_halting_cancels_a_handle_that_waits() -> None:
+    """A wait for something of the world outside must not hold up a rebalance; nothing of its batch was sent."""
+    never = asyncio.Event()
+
+    async def wait(batch: Batch) -> BatchResult:
+        await never.wait()
+        return BatchResult()
+
+    bench = Bench(wait)
+    lane = bench.start()
+    lane.accept([record(0)])
+    await turns()
+    await lane.halt()
+    assert bench.broker.commits == []
+    assert bench.failures == []
+
+
+async def test_a_handle_may_be_awaited() -> None:
+    """Its batch is handled like any other when it returns."""
+
+    async def handle(batch: Batch) -> BatchResult:
+        await asyncio.sleep(0)
+        return echo(batch)
+
+    bench = Bench(handle)
+    lane = bench.start()
+    lane.accept([record(0, b"new")])
+    await turns()
+    assert lane.values == {b"last": b"new"}
+    await lane.halt()
+
+
+async def test_a_lane_with_two_batches_waiting_is_full() -> None:
+    """It is not fetched from until it has handled one."""
+    bench = Bench()
+    bench.lane.accept([record(n) for n in range(6)])
+    assert bench.lane.full
+    bench.start()
+    await turns()
+    assert not bench.lane.full
+    await bench.lane.halt()
