@@ -17,7 +17,6 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from streams.settings import Settings, SettingsError, security_from
 
 COMMANDS = {
-    "activities": "streams.operating.command:activities",
     "bench": "streams.bench.command:bench",
     "broker": "streams.broker.command:broker",
     "check": "streams.policy.command:check",

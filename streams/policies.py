@@ -55,6 +55,11 @@ class PolicyBook:
             raise PolicyMissingError(f"{self._partition.topic}: the policy in force is missing")
         return policy
 
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The digests of all policies that were read, in the order in which they were applied first."""
+        return tuple(self._records)
+
     def record(self, digest: str) -> PolicyRecord | None:
         """The texts under a digest."""
         return self._records.get(digest)

@@ -61,6 +61,7 @@ async def ensure_topics(
     try:
         wanted = wanted_topics(settings, partitions)
         there = await _partitions(admin, set(wanted))
+        _follow_sources(settings, wanted, there)
         missing = [name for name in wanted if name not in there]
         if missing and not create:
             raise TopicsError(f"topics are missing: {', '.join(missing)}; `leadsync topics` creates them")
@@ -80,6 +81,14 @@ async def _partitions(admin: Any, names: set[str]) -> dict[str, int]:
         return {}
     described = await admin.describe_topics(sorted(existing))
     return {topic["topic"]: len(topic["partitions"]) for topic in described}
+
+
+def _follow_sources(settings: Settings, wanted: dict[str, Wanted], there: Mapping[str, int]) -> None:
+    """A changelog that is yet to be created gets as many partitions as its source topic has by now."""
+    for table, source in CHANGELOGS.items():
+        name, partitions = changelog_topic(settings, table), there.get(settings.topic(source))
+        if partitions is not None:
+            wanted[name] = wanted[name]._replace(partitions=partitions)
 
 
 async def _create(admin: Any, name: str, wanted: Wanted, replication: int) -> None:

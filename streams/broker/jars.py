@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 FETCHES_AT_ONCE = 6
 ATTEMPTS_MAX = 3
-TIMEOUT_SECONDS = 15
+TIMEOUT_SECONDS = 10
 
 
 def cache_dir() -> Path:
@@ -78,7 +78,9 @@ def _fetch_all(missing: Sequence[Jar], cache: Path, progress: Progress | bool | 
     try:
         context_of = _maven_contexts()
     except ImportError as error:
-        raise BrokerUnavailable(f"the extra `broker` is not installed ({error.name} is missing)") from error
+        raise BrokerUnavailable(
+            f"the extra `broker` is not installed ({(error.name or 'jgo').partition('.')[0]} is missing)"
+        ) from error
     total_bytes = sum(jar.size_bytes for jar in missing)
     what = f"fetching Apache Kafka {kafka_version()} ({total_bytes / 1e6:.0f} MB, once)"
     try:

@@ -8,7 +8,7 @@ CHOICES = (
 )
 
 
-class BrokerUnavailable(Exception):
+class BrokerUnavailable(Exception):  # noqa: N818 -- it names a state of the machine, not a fault of the program
     """No broker can be had here; the message is one line, reason first and choices last."""
 
     def __init__(self, reason: str) -> None:

@@ -8,7 +8,7 @@ the feed, which may still show that the command landed first. (Design, "Sight, c
 from __future__ import annotations
 
 from schemas.vocabulary import DYNAMICS, MARKETO
-from streams.sync import lifecycle, records
+from streams.sync import dues, edits, lifecycle, records
 from streams.sync.messages import Record
 from streams.sync.outcome import Fold
 from streams.sync.person import Flight, SyncError, SystemState, Wish
@@ -40,19 +40,19 @@ def _to_the_command_in_flight(fold: Fold, state: SystemState, flight: Flight) ->
 
 
 def _refused(fold: Fold, state: SystemState, flight: Flight) -> None:
-    """The system would not have the record: its edits stay pending until something new is to be said."""
+    """The system would not have the record: its edits stay pending until something else is to be said, perhaps already."""
     change = fold.change
     state.flight = None
+    lane = state.qualify
     error = SyncError(
         change.change_id,
         change.code or "refused",
         change.message or "",
         flight.operation,
-        change.field,
+        dues.canonical_name(fold, change.system, change.field),
         refused=True,
     )
     if flight.operation == "create":
-        lane = state.qualify
         state.qualify = None
         if error.code in FINAL_CODES:
             fold.log_failure(change.system, error)
@@ -60,10 +60,12 @@ def _refused(fold: Fold, state: SystemState, flight: Flight) -> None:
         state.wish = Wish(flight.causes[0], flight.lane, "contact" if lane else "lead", flight.owner)
     elif flight.operation == "qualify":
         state.qualify = flight.lane
-    if change.system == MARKETO and state.link is None and flight.operation != "create":
+    elif change.system == MARKETO and state.link is None:
         lifecycle.after_deletion_in_marketo(fold)
         return
     fold.open_error(change.system, error)
+    if flight.operation in ("create", "update") and dues.has_changed(fold, change.system, flight):
+        edits.heed_refusals_no_longer(fold)
 
 
 def _gone(fold: Fold, state: SystemState, flight: Flight) -> None:

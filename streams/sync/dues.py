@@ -46,6 +46,31 @@ def _due_by_system(fold: Fold) -> dict[System, dict[str, Edit]]:
     return due
 
 
+def has_changed(fold: Fold, system: System, flight: Flight) -> bool:
+    """Whether something else would be sent now than what was refused."""
+    if flight.operation == "create":
+        now = _carried_by_create(fold, system)
+    else:
+        now = _due_by_system(fold)[system]
+    return {name: edit.value for name, edit in now.items()} != {n: edit.value for n, edit in flight.fields.items()}
+
+
+def canonical_name(fold: Fold, system: System, column: str | None) -> str | None:
+    """A field's canonical name from its system's own, where the policy knows it."""
+    if column is None:
+        return None
+    rule = fold.policy.inbound[_kind(fold, system)].get(column)
+    return column if rule is None else rule.name
+
+
+def _kind(fold: Fold, system: System) -> RecordKind:
+    """Of the linked record, or of the one that would be created."""
+    link = fold.person.system(system).link
+    if link is not None:
+        return link.type
+    return "person" if system == MARKETO else "lead"
+
+
 def settled_edit(fold: Fold, name: str, field: MovingField) -> Edit:
     """The edit that stands in a field, its collision put on record; where none is left, the value at rest."""
     rule = fold.policy.fields.get(name)
@@ -111,9 +136,9 @@ def _send(fold: Fold, system: System, due: dict[str, Edit]) -> None:
         lane, state.qualify = state.qualify, None
         _emit(fold, system, "qualify", {}, _linked_record(fold, system), lane=lane)
     else:
-        # What a linked Dynamics record holds must be known before it is written; a contact holds what its lead held.
-        unknown = system == DYNAMICS and state.link.unread and fold.person.conversion is None
-        _update(fold, system, {} if unknown else due)
+        if system == DYNAMICS and fold.person.conversion is not None:
+            return  # the contact's first row says what it holds, and whether the filter lets it through
+        _update(fold, system, {} if state.link.unread else due)  # what a record holds is read before it is written
 
 
 def _linked_record(fold: Fold, system: System) -> Record:
@@ -199,13 +224,12 @@ def _known_empty(fold: Fold, system: System, kind: RecordKind, due: Mapping[str,
 
 def _create(fold: Fold, system: System, wish: Wish) -> None:
     """Emit a create with everything that is known of the person, and defaults for what is empty."""
-    source = fold.person.dynamics.link
-    if system == MARKETO and (source is None or source.unread):
-        return  # nothing to make a person of; a contact's first row also brings the filter's word
-    kind: RecordKind = "person" if system == MARKETO else "lead"
-    columns, state = fold.policy.outbound[kind], fold.person.system(system)
-    carried = {name: edit for name in columns if (edit := _for_creation(fold, system, name)) is not None}
-    writes, violation = _in_system(fold, system, carried, columns)
+    source = fold.person.other(system).link
+    if source is None or (system == MARKETO and source.unread):
+        return  # nothing to make a record of yet; a contact's first row also brings the filter's word
+    kind, state = _kind(fold, system), fold.person.system(system)
+    carried = _carried_by_create(fold, system)
+    writes, violation = _in_system(fold, system, carried, fold.policy.outbound[kind])
     violation = violation or _violation(fold, system, kind, carried, writes, creating=True)
     if violation is not None:
         _hold_back(fold, system, "create", violation)
@@ -228,6 +252,20 @@ def _create(fold: Fold, system: System, wish: Wish) -> None:
         owner=wish.owner,
         cause=wish.cause,
     )
+
+
+def _carried_by_create(fold: Fold, system: System) -> dict[str, Edit]:
+    """What a new record gets. A field without a name for the person's record type is out of sync, and so not in it."""
+    carried = {}
+    dynamics = fold.person.dynamics.link
+    for name in fold.policy.outbound[_kind(fold, system)]:
+        rule = fold.policy.fields[name]
+        if system == MARKETO and dynamics is not None and rule.computed is None and not rule.column(dynamics.type):
+            continue
+        edit = _for_creation(fold, system, name)
+        if edit is not None:
+            carried[name] = edit
+    return carried
 
 
 def _for_creation(fold: Fold, system: System, name: str) -> Edit | None:
@@ -311,8 +349,7 @@ def command_of(
 def send_again_first(fold: Fold, system: System, flight: Flight) -> None:
     """Put the create that waits in the background lane on the first one: the same command, id and revision."""
     flight.lane = "first"
-    kind: RecordKind = "person" if system == MARKETO else "lead"
-    writes, _ = _in_system(fold, system, flight.fields, fold.policy.outbound[kind])
+    writes, _ = _in_system(fold, system, flight.fields, fold.policy.outbound[_kind(fold, system)])
     fold.commands.append(command_of(fold, system, flight, writes))
 
 
@@ -321,7 +358,12 @@ def _hold_back(fold: Fold, system: System, operation: Operation, violation: Viol
     fold.open_error(
         system,
         SyncError(
-            fold.change.change_id, violation.code, violation.message, operation, violation.field, violation.value
+            fold.change.change_id,
+            violation.code,
+            violation.message,
+            operation,
+            canonical_name(fold, system, violation.field),
+            violation.value,
         ),
     )
 

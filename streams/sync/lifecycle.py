@@ -12,7 +12,7 @@ from streams.sync import records
 from streams.sync.collision import settle
 from streams.sync.messages import Record
 from streams.sync.outcome import Fold
-from streams.sync.person import Closure, Flight, Link, Wish, other_system
+from streams.sync.person import Closure, Link, Wish, other_system
 
 
 def on_deleted(fold: Fold) -> None:
@@ -132,38 +132,50 @@ def on_converted(fold: Fold) -> None:
 
 
 def on_linked(fold: Fold) -> None:
-    """A record is said to be this person's, before or without a row of it. Our own create's announcement is none yet."""
+    """A record is said to be this person's, before or without a row of it.
+
+    An applier's word of a record that it is about to create, or has created, carries its revision: it is for intake, so that
+    whatever the stream shows finds its person, and never links by itself: the create may yet be refused.
+    """
     change, record = fold.change, _record(fold)
     state = fold.person.system(change.system)
-    creating = state.creating()
     if state.closure_of(record.id) is not None:
         fold.effect = "closed"
-    elif state.link is not None and state.link.id == record.id:
-        fold.effect = "repeat"
-    elif creating is not None and _announces(fold, creating):
+    elif change.revision is not None or change.creation:
         fold.effect = "no_effect"
-    elif state.link is not None or (creating is not None and fold.policy.dedupe is None):
+    elif state.link is not None and state.link.id == record.id:
+        _read_linked(fold, state.link)
+    elif state.link is not None or (state.creating() is not None and fold.policy.dedupe is None):
         records.open_duplicate(fold, record)
     else:
         link_twin(fold, record)
 
 
-def _announces(fold: Fold, creating: Flight) -> bool:
-    """Whether a `linked` is an applier's word of the record that it is about to create, or has created."""
-    change, record = fold.change, _record(fold)
-    if creating.record is None and change.creation is None:
-        return fold.policy.dedupe is None  # a twin, or ours: only a search for twins can have found one
-    return records.is_of_our_creation(change.creation, record, creating)
+def _read_linked(fold: Fold, link: Link) -> None:
+    """The record is linked already, from the other stream perhaps, and now its row comes."""
+    if link.unread and fold.change.fields and fold.person.conversion is None:
+        records.fold_first_row(fold, fold.person.system(fold.change.system), link)
+    else:
+        fold.effect = "repeat"
 
 
 def link_twin(fold: Fold, record: Record) -> None:
-    """Link a record that was there before us; each record of the pair then gets a command with its key."""
+    """Link a record that was there before us; each record of the pair then gets a command with its key.
+
+    Where the change names the other record too, that one is linked with it: the streams come in any order, and nothing may
+    be created meanwhile.
+    """
     change = fold.change
-    state = fold.person.system(change.system)
+    state, other = fold.person.system(change.system), change.other
     state.flight = state.wish = None
     state.link = Link(record.type, record.id, unread=True)
-    fold.log("linked", f"{change.system}/{record.id}", record=record)
+    if other is not None and other.system != record.system:
+        there = fold.person.other(change.system)
+        if there.link is None and there.creating() is None and there.closure_of(other.id) is None:
+            there.link, there.wish = Link(other.type, other.id, unread=True), None
+            records.note_linked(fold, other)
     records.note_linked(fold, record)
+    fold.log("linked", f"{change.system}/{record.id}", record=record)
     if change.fields:
         records.fold_first_row(fold, state, state.link)
 

@@ -86,7 +86,7 @@ class Fold:
         """Put a failure on record."""
         self.log(
             "failed",
-            slot,
+            f"{slot}/{error.code}/{error.field}",
             system=receiver_of(slot, self.change),
             operation=error.operation,
             code=error.code,

@@ -67,7 +67,7 @@ def _fold_news(fold: Fold, state: SystemState, link: Link) -> None:
     change = fold.change
     is_old_write = change.system == MARKETO and change.revision is not None and 0 < change.revision <= link.revision
     _note_shown(fold, link)
-    if link.unread and (change.scope == "row" or fold.person.conversion is not None):
+    if link.unread and (change.scope == "row" or change.kind == "created" or fold.person.conversion is not None):
         fold_first_row(fold, state, link)
         return
     link.unread = False
@@ -182,10 +182,20 @@ def _land_creation(fold: Fold, record: Record) -> Flight | None:
     state.link = Link(record.type, record.id, creation=flight.creation)
     _note_shown(fold, state.link)
     state.link.revision, state.link.blind = max(change.revision or 0, flight.revision), change.revision is None
-    fold.log("created", f"{change.system}/{record.id}", record=record, operation="create")
     if change.system == DYNAMICS:
         _become(fold, record)
+    else:
+        _forget_what_the_former_held(fold, flight)
+    fold.log("created", f"{change.system}/{record.id}", record=record, operation="create")
     return flight
+
+
+def _forget_what_the_former_held(fold: Fold, flight: Flight) -> None:
+    """A new Marketo person did not get what is out of sync: what an earlier one held there, nobody holds any more."""
+    at_rest = fold.person.at_rest
+    for name in fold.policy.outbound["person"]:
+        if name not in flight.fields and at_rest.get(name) is not None:
+            del at_rest[name]
 
 
 def _become(fold: Fold, record: Record) -> None:

@@ -12,7 +12,12 @@ def test_one_invalid_field_holds_back_the_whole_command_and_nothing_is_cut() -> 
     book = Playbook().linked_lead()
     assert book.marketo(jobTitle=LONG, city="London").out == []
     [failure] = book.of_kind("failed")
-    assert (failure.system, failure.operation, failure.field, failure.value) == ("dynamics", "update", "jobtitle", LONG)
+    assert (failure.system, failure.operation, failure.field, failure.value) == (
+        "dynamics",
+        "update",
+        "job_title",
+        LONG,
+    )
     assert failure.code == "0x80044331"
 
 
@@ -64,7 +69,7 @@ def test_a_refused_create_stays_wanted() -> None:
 def test_a_create_without_a_required_field_fails_and_a_default_fills_another() -> None:
     book = Playbook().marketo(kind="created", firstName="Ada")
     assert book.sync_person().out == []
-    assert book.of_kind("failed")[0].field == "lastname"
+    assert book.of_kind("failed")[0].field == "last_name"
     create = book.marketo(lastName="Lovelace").command()
     assert create.operation == "create" and create.fields and create.fields["subject"]
 
@@ -84,3 +89,11 @@ def test_an_edit_on_the_receiving_side_of_a_one_way_field_is_overwritten_with_an
     assert column is not None
     back = book.marketo(**{column: "Sold"}).command()
     assert back.system == "marketo" and book.kinds()[-1] == "overwritten"
+
+
+def test_what_changed_while_a_refused_command_flew_is_sent_at_once() -> None:
+    book = Playbook().linked_lead()
+    command = book.marketo(jobTitle="X").command()
+    book.marketo(jobTitle="Y")
+    again = book.answers(command, "refused", code="0x80040333").command()
+    assert again.fields == {"jobtitle": "Y"} and book.known.errors == {}

@@ -95,9 +95,7 @@ def test_sync_as_contact_creates_a_lead_then_qualifies_it() -> None:
     book.happens(
         "converted", Record("dynamics", "lead", book.lead_id), contact=Record("dynamics", "contact", CONTACT_ID)
     )
-    assert book.known.record_type == "contact" and book.to("dynamics").record == Record(
-        "dynamics", "contact", CONTACT_ID
-    )
+    assert book.known.record_type == "contact" and book.known.dynamics.flight is None
 
 
 def test_sync_as_contact_fails_where_the_person_has_a_record_type() -> None:
@@ -189,7 +187,8 @@ def test_what_was_in_flight_to_a_lead_is_sent_to_the_contact_that_it_becomes() -
     book.answers(void, "gone", gone="closed")
     assert book.known.dynamics.flight is not None  # waits for the conversion
     contact = Record("dynamics", "contact", CONTACT_ID)
-    again = book.happens("converted", book.record("dynamics"), contact=contact).to("dynamics")
+    assert {c.system for c in book.happens("converted", book.record("dynamics"), contact=contact).out} == {"marketo"}
+    again = book.contact(telephone1="1").to("dynamics")  # its first row says whether the filter lets it through
     assert again.record == contact and again.fields == {"telephone1": "2"} and again.expected == {"telephone1": "1"}
 
 
@@ -256,3 +255,32 @@ def test_a_lead_that_the_filter_holds_back_is_created_when_it_lets_it_through() 
     book = Playbook()
     assert book.dynamics(kind="created", new_synctomkto=False, **COMPLETE).out == []
     assert book.dynamics(new_synctomkto=True, **COMPLETE).command().operation == "create"
+
+
+def test_an_appliers_word_before_a_create_links_nothing_by_itself() -> None:
+    book = Playbook().marketo(kind="created", lastName="Lovelace")
+    create = book.sync_person().command()
+    assert create.record
+    book.answers(create, "refused", code="0x80040333")
+    book.happens("linked", create.record, person_key=book.person_key, revision=create.revision, creation=1)
+    assert book.known.dynamics.link is None and book.out == []
+
+
+def test_a_linked_that_names_both_records_creates_nothing_whatever_the_order_of_the_streams() -> None:
+    book = Playbook()
+    lead, person = Record("dynamics", "lead", LEAD_ID), Record("marketo", "person", MARKETO_ID)
+    book.happens("linked", lead, person_key=book.person_key, other=person, fields={**COMPLETE, "telephone1": "2"})
+    assert {c.operation for c in book.out} == {"update"} and all(not c.fields for c in book.out)
+    out = {c.system: c.fields for c in book.marketo(kind="created", lastName="Lovelace", phone="1").out}
+    assert [c.winner for c in book.of_kind("collision")] == ["marketo"] and "marketo" not in out
+
+
+def test_a_sync_person_that_overtakes_the_feed_waits_for_the_person() -> None:
+    book = Playbook().sync_person()
+    assert book.out == []
+    assert book.marketo(kind="created", lastName="Lovelace").command().operation == "create"
+
+
+def test_a_new_marketo_person_gets_no_field_that_the_contact_has_no_name_for() -> None:
+    create = Playbook().contact(lastname="Lovelace").command()
+    assert create.fields and "topic" not in create.fields and create.fields["microsoftType"] == "Contact"

@@ -135,7 +135,7 @@ def test_a_rewriting_of_a_value_that_is_no_longer_settled_is_only_held() -> None
 
 def test_a_rewriting_loses_to_an_edit_that_has_not_seen_it() -> None:
     book = Playbook().linked_lead(city="a").qualified()  # a contact: Dynamics would win a collision
-    book.contact(address1_city="a")
+    book.lands(book.contact(address1_city="a").to("dynamics"))
     first = book.marketo(city="b").command()
     book.marketo(city="c")
     book.lands(first, address1_city="B")
