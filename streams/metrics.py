@@ -137,9 +137,9 @@ METRICS: Mapping[str, MetricSpec] = {
         _gauge(
             "leadsync_oldest_unprocessed_age_seconds",
             "seconds",
-            "At most how old the oldest change not yet committed is: the time since the newest record of the last "
-            "committed batch, or since the partition was last seen without lag, whichever is shorter; 0 without lag. "
-            "Until one of the two is known it is the time since the partition was assigned, which can be too short.",
+            "How old the oldest change is that is not yet committed, by its own timestamp, as of the last second; 0 without "
+            "lag. While none has been fetched: the time since the newest record of the last committed batch, or since the "
+            "partition was last seen without lag or was assigned, whichever is shorter, which can be too short.",
             "topic",
             "partition",
         ),
@@ -256,9 +256,12 @@ class SourcePartition:
     lag: int | None = None
     without_lag_at: float | None = None
     newest_committed: float | None = None
+    oldest_waiting: float | None = None
 
     def age_seconds(self, now: float) -> float:
         """See `leadsync_oldest_unprocessed_age_seconds`."""
+        if self.oldest_waiting is not None:
+            return max(0.0, now - self.oldest_waiting)
         known = [at for at in (self.without_lag_at, self.newest_committed) if at is not None]
         return max(0.0, now - max(known, default=self.assigned_at)) if self.lag else 0.0
 
@@ -331,6 +334,12 @@ class Metrics(Observer):
             if (source := self._sources.get(at)) is not None:
                 source.lag = lag
                 source.without_lag_at = source.without_lag_at if lag else now
+
+    def oldest(self, timestamps_ms: Mapping[tuple[str, int], int]) -> None:
+        """Note how old what waits is."""
+        for at, source in self._sources.items():
+            timestamp_ms = timestamps_ms.get(at)
+            source.oldest_waiting = None if timestamp_ms is None else timestamp_ms / 1000
 
     def assigned(self, partitions: Set[tuple[str, int]]) -> None:
         """Forget what others hold now; what was kept goes on as it was."""

@@ -37,6 +37,7 @@ class Lane:
         self.waiting_records = 0
         self._waiting_bytes = 0
         self._waiting: deque[Record] = deque()
+        self._in_hand: Sequence[Record] = ()
         self._arrived = asyncio.Event()
         self._settings, self._observer, self._on_room = settings, observer, on_room
         self._changelog = settings.changelog_topic(self.table) if self.table is not None else None
@@ -48,6 +49,12 @@ class Lane:
         """Twice a batch is enough to never wait for the fetcher."""
         settings = self._settings
         return self.waiting_records >= 2 * settings.batch_records or self._waiting_bytes >= 2 * settings.batch_bytes
+
+    @property
+    def oldest_timestamp_ms(self) -> int | None:
+        """Of the oldest record that was fetched and is not committed; None where there is none."""
+        first = self._in_hand[0] if self._in_hand else self._waiting[0] if self._waiting else None
+        return None if first is None else first.timestamp
 
     def accept(self, records: Sequence[Record]) -> None:
         """Take records that follow the ones accepted before."""
@@ -76,13 +83,15 @@ class Lane:
             await asyncio.wait([self._task])
             self._task = None
         self._waiting.clear()
+        self._in_hand = ()
         self.waiting_records = self._waiting_bytes = 0
 
     async def _run(self) -> None:
         table = MappingProxyType(self.values)
         while not self._halting:
             await self._some()
-            batch = Batch(self.topic, self.partition, self._next_batch(), table)
+            self._in_hand = self._next_batch()
+            batch = Batch(self.topic, self.partition, self._in_hand, table)
             began = perf_counter()
             result = self.agent.handle(batch)
             if inspect.isawaitable(result):
@@ -120,7 +129,7 @@ class Lane:
                 values[key] = value
 
     def _finish(self, batch: Batch, result: BatchResult, handle_seconds: float, commit_seconds: float) -> None:
-        records = batch.records
+        records, self._in_hand = batch.records, ()
         self.waiting_records -= len(records)
         self._waiting_bytes -= sum(map(_size, records))
         self._on_room()

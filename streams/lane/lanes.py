@@ -79,6 +79,11 @@ class Lanes:
         """The values of a table by partition, as far as held here."""
         return {lane.partition: lane.values for lane in self.held if lane.table == table}
 
+    def oldest_timestamps_ms(self) -> dict[Partition, int]:
+        """Of each partition that has a record waiting, the timestamp of the oldest."""
+        found = {(lane.topic, lane.partition): lane.oldest_timestamp_ms for lane in self.held}
+        return {at: timestamp for at, timestamp in found.items() if timestamp is not None}
+
     # -- Records in ----------------------------------------------------------------------------------------------
 
     def accept(self, chunk: Chunk) -> None:

@@ -31,6 +31,9 @@ class Observer:
     def lag(self, records: Mapping[tuple[str, int], int]) -> None:
         """About once a second: how many offsets of each held source partition are not yet committed."""
 
+    def oldest(self, timestamps_ms: Mapping[tuple[str, int], int]) -> None:
+        """With each `lag`: the timestamp of the oldest fetched record of each source partition that has one waiting."""
+
     def assigned(self, partitions: Set[tuple[str, int]]) -> None:
         """The source partitions this worker holds from now on; empty when it lost them all."""
 

@@ -134,6 +134,7 @@ async def _report_lags(app: LaneApp) -> None:
         if app.lanes.held and app.consumer.flow_active:
             with contextlib.suppress(Exception):  # a rebalance may come between; the next second tells
                 app.lane_observer.lag(await app.consumer.lags())
+                app.lane_observer.oldest(app.lanes.oldest_timestamps_ms())
 
 
 def _was_busy(app: LaneApp) -> bool:
