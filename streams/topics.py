@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -15,6 +16,8 @@ from streams.settings import Settings
 CHANGELOGS = {"people": "person.changes", "marketo-links": "marketo.changes", "dynamics-links": "dynamics.changes"}
 """Table -> the source topic with whose partitions its changelog's agree."""
 
+SEEN_SECONDS = 30.0
+SEEN_POLL_SECONDS = 0.05
 
 REPLICATION = 3
 """Copies of each topic, where there are so many brokers and nobody asks for another number."""
@@ -61,14 +64,14 @@ async def ensure_topics(
     try:
         wanted = wanted_topics(settings, partitions)
         there = await _partitions(admin, set(wanted))
-        _follow_sources(settings, wanted, there)
+        follow_sources(settings, wanted, there)
         missing = [name for name in wanted if name not in there]
         if missing and not create:
             raise TopicsError(f"topics are missing: {', '.join(missing)}; `leadsync topics` creates them")
         copies = replication or min(REPLICATION, len((await admin.describe_cluster())["brokers"]))
-        for name in missing:
-            await _create(admin, name, wanted[name], copies)
-        _check_partitions(settings, {**{name: wanted[name].partitions for name in missing}, **there}, wanted)
+        await _create(admin, {name: wanted[name] for name in missing}, copies)
+        await _until_seen(admin, missing)
+        _check_partitions(settings, await _partitions(admin, set(wanted)), wanted)
         await _check_configs(admin, wanted)
         return missing
     finally:
@@ -83,7 +86,7 @@ async def _partitions(admin: Any, names: set[str]) -> dict[str, int]:
     return {topic["topic"]: len(topic["partitions"]) for topic in described}
 
 
-def _follow_sources(settings: Settings, wanted: dict[str, Wanted], there: Mapping[str, int]) -> None:
+def follow_sources(settings: Settings, wanted: dict[str, Wanted], there: Mapping[str, int]) -> None:
     """A changelog that is yet to be created gets as many partitions as its source topic has by now."""
     for table, source in CHANGELOGS.items():
         name, partitions = changelog_topic(settings, table), there.get(settings.topic(source))
@@ -91,12 +94,23 @@ def _follow_sources(settings: Settings, wanted: dict[str, Wanted], there: Mappin
             wanted[name] = wanted[name]._replace(partitions=partitions)
 
 
-async def _create(admin: Any, name: str, wanted: Wanted, replication: int) -> None:
-    response = await admin.create_topics([NewTopic(name, wanted.partitions, replication, topic_configs=wanted.configs)])
+async def _create(admin: Any, missing: Mapping[str, Wanted], replication: int) -> None:
+    if not missing:
+        return
+    response = await admin.create_topics(
+        [NewTopic(name, each.partitions, replication, topic_configs=each.configs) for name, each in missing.items()]
+    )
     for topic, code, *message in response.topic_errors:
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:  # another process was quicker; the check follows
             raise TopicsError(f"{topic}: cannot be created: {error.__name__} {' '.join(map(str, message))}")
+
+
+async def _until_seen(admin: Any, names: list[str]) -> None:
+    """A broker knows of a topic a moment after the controller has created it; who reads at once would find none."""
+    async with asyncio.timeout(SEEN_SECONDS):
+        while not set(names) <= set(await admin.list_topics()):  # noqa: ASYNC110 - the broker tells nobody
+            await asyncio.sleep(SEEN_POLL_SECONDS)
 
 
 def _check_partitions(settings: Settings, there: Mapping[str, int], wanted: Mapping[str, Wanted]) -> None:

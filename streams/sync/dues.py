@@ -109,12 +109,20 @@ def _colliding(edit: Edit) -> CollidingEdit:
 def _may_be_written(fold: Fold, system: System, name: str, field: MovingField) -> bool:
     """Whether a field may be written to this system's record, now that it holds something."""
     link = fold.person.system(system).link
-    if link is None or name not in fold.policy.outbound[link.type]:
+    if link is None or name not in fold.policy.outbound[link.type] or not _in_sync(fold, name):
         return False
     if system not in fold.policy.fields[name].block_updates or field.side(system).held is None:
         return True
     field.other(system).edit = None  # written once; the other system's later value never will be
     return False
+
+
+def _in_sync(fold: Fold, name: str) -> bool:
+    """A field without a name for the person's record type is out of sync; what we know ourselves never is."""
+    rule, dynamics = fold.policy.fields.get(name), fold.person.dynamics.link
+    if rule is None:
+        return False
+    return dynamics is None or rule.computed is not None or rule.column(dynamics.type) is not None
 
 
 def _send(fold: Fold, system: System, due: dict[str, Edit]) -> None:
@@ -256,16 +264,8 @@ def _create(fold: Fold, system: System, wish: Wish) -> None:
 
 def _carried_by_create(fold: Fold, system: System) -> dict[str, Edit]:
     """What a new record gets. A field without a name for the person's record type is out of sync, and so not in it."""
-    carried = {}
-    dynamics = fold.person.dynamics.link
-    for name in fold.policy.outbound[_kind(fold, system)]:
-        rule = fold.policy.fields[name]
-        if system == MARKETO and dynamics is not None and rule.computed is None and not rule.column(dynamics.type):
-            continue
-        edit = _for_creation(fold, system, name)
-        if edit is not None:
-            carried[name] = edit
-    return carried
+    names = [name for name in fold.policy.outbound[_kind(fold, system)] if _in_sync(fold, name)]
+    return {name: edit for name in names if (edit := _for_creation(fold, system, name)) is not None}
 
 
 def _for_creation(fold: Fold, system: System, name: str) -> Edit | None:
@@ -376,8 +376,10 @@ def _rest(fold: Fold) -> None:
     for name, field in list(person.moving.items()):
         if creating or field.stopped or any(name in flight.fields for flight in flights):
             continue
-        value = settled_edit(fold, name, field).value
-        if all(_agrees(fold, system, name, field, value) for system in SYSTEMS):
+        # Out of sync, a field is only what Marketo holds, where there is a Marketo record.
+        alike = _in_sync(fold, name)
+        value = settled_edit(fold, name, field).value if alike else field.marketo.held
+        if not alike or all(_agrees(fold, system, name, field, value) for system in SYSTEMS):
             person.at_rest[name] = value
             del person.moving[name]
 

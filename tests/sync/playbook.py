@@ -162,7 +162,9 @@ class Playbook:
         version = members.pop("version", None)
         version = self._next(record) if version is None else version
         return self._fold(
-            SourceChange(change_id=self._id(), kind=kind, record=record, version=version, fields=fields, **members)
+            SourceChange(
+                kind=kind, record=record, version=version, fields=fields, **{"change_id": self._id(), **members}
+            )
         )
 
     def _fold(self, change: SourceChange) -> Playbook:

@@ -1,0 +1,132 @@
+"""`leadsync demo`: a broker if none is given, then one run of the demo, its view on standard error, its summary on standard output."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import shutil
+import signal
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from streams.broker import LocalBroker
+from streams.cli import broker_options, run, settings_of
+from streams.demo.fleet import WorkerFailed
+from streams.demo.quiet import NotQuiet
+from streams.demo.runner import Demo
+from streams.demo.stage import Plan
+from streams.demo.summary import Summary
+from streams.demo.view import follow
+from streams.settings import Settings
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+EX_DIFFERS = 1
+EX_FAILED = 2
+EX_INTERRUPTED = 130
+
+
+class DemoFailed(click.ClickException):
+    """The demo could not be brought to its end; that is no verdict on the records."""
+
+    exit_code = EX_FAILED
+
+
+@click.command()
+@broker_options
+@click.option(
+    "--people", default=300, show_default=True, type=click.IntRange(1, 100_000), help="How many to start with."
+)
+@click.option(
+    "--edits", default=1_500, show_default=True, type=click.IntRange(0, 10_000_000), help="Saves by simulated users."
+)
+@click.option(
+    "--seconds", type=click.FloatRange(min=0, min_open=True), help="Spread the edits over this time, and stop then."
+)
+@click.option("--seed", default=1, show_default=True, help="Who does what; the same seed, the same people and habits.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 16), help="Each a process of its own.")
+@click.option(
+    "--kill-worker-at", type=click.FloatRange(0, 1), help="kill -9 for one worker after this share of the edits."
+)
+@click.option("--json", "as_json", is_flag=True, help="One summary object on standard output.")
+@click.option("--keep", is_flag=True, help="Leave the topics on the broker, and the workers' logs.")
+def demo(
+    bootstrap_servers: str | None,
+    prefix: str,
+    people: int,
+    edits: int,
+    seconds: float | None,
+    seed: int,
+    workers: int,
+    kill_worker_at: float | None,
+    as_json: bool,
+    keep: bool,
+) -> None:
+    """Two simulated systems, people who edit in both, and leadsync between them: do all records end alike?
+
+    Exit status 0 when they do, 1 when they differ.
+    """
+    plan = Plan(people, edits, seconds, seed, workers, kill_worker_at)
+    folder = Path(tempfile.mkdtemp(prefix="leadsync-demo-"))
+    logging.basicConfig(filename=folder / "demo.log", level="WARNING", format=LOG_FORMAT)
+    try:
+        summary = _run(plan, bootstrap_servers, prefix, folder, keep)
+    except (WorkerFailed, NotQuiet) as error:
+        raise DemoFailed(f"{error}\nlogs are in {folder}") from None
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        shutil.rmtree(folder, ignore_errors=True)
+        click.echo("stopped", err=True)
+        raise SystemExit(EX_INTERRUPTED) from None
+    _tell(summary, as_json)
+    if summary.is_alike and not keep:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        click.echo(f"logs are in {folder}", err=True)
+    raise SystemExit(0 if summary.is_alike else EX_DIFFERS)
+
+
+def _run(plan: Plan, bootstrap_servers: str | None, prefix: str, folder: Path, keep: bool) -> Summary:
+    """On the broker given, else on one of our own; topics on the latter go with it."""
+    console = Console(stderr=True)
+    with ExitStack() as stack:
+        is_ours = not bootstrap_servers
+        if is_ours:
+            console.print("starting a broker …", highlight=False)
+            bootstrap_servers = stack.enter_context(LocalBroker()).bootstrap_servers
+        settings = settings_of(bootstrap_servers, f"{prefix}demo-{secrets.token_hex(3)}.")
+        if keep:
+            console.print(
+                f"--bootstrap-servers {bootstrap_servers} --prefix {settings.prefix}", highlight=False, soft_wrap=True
+            )
+        result: Summary = run(_play(settings, plan, folder, console, keep_topics=keep or is_ours), settings)
+        return result
+
+
+async def _play(settings: Settings, plan: Plan, folder: Path, console: Console, keep_topics: bool) -> Summary:
+    """Ctrl-C and SIGTERM cancel this task, and everything ends in good order on the way out."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    demo = Demo(settings, plan, folder)
+    showing = asyncio.create_task(follow(demo.progress, console))
+    try:
+        return await demo.run()
+    finally:
+        showing.cancel()
+        await asyncio.gather(showing, return_exceptions=True)
+        if not keep_topics:
+            await demo.delete_topics()
+
+
+def _tell(summary: Summary, as_json: bool) -> None:
+    text = "\n".join(summary.lines())
+    if as_json:
+        click.echo(summary.model_dump_json())
+        click.echo(text, err=True)
+    else:
+        click.echo(text)

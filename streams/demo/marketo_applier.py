@@ -1,0 +1,79 @@
+"""What an applier does with a command for Marketo (design.md 4.2, 4.4 to 4.6).
+
+Marketo's writes need no condition: its feed lists what they cover. Nor can they have one: between reading the revision and
+writing, another write may come in, so that a late repeat slips through now and then (`late`), and the core must see it for what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from streams.demo.marketo import SimulatedMarketo
+from streams.demo.record import HeldRecord
+from streams.sync.messages import ApplyCommand, ApplyResult
+
+
+def apply(marketo: SimulatedMarketo, command: ApplyCommand, now: float, late: bool = False) -> ApplyResult | None:
+    """Carry out a command. None where there is nothing to answer: it lands. `late`: the revision was read long ago."""
+    return _BY_OPERATION[command.operation](marketo, command, now, late)
+
+
+def _create(marketo: SimulatedMarketo, command: ApplyCommand, now: float, late: bool) -> ApplyResult | None:
+    """Found by its key, or known to be deleted, or made: the key makes it one however often it is repeated."""
+    key = command.key or ""
+    if key in marketo.keys_gone:
+        return _gone(marketo, command, marketo.keys_gone[key])
+    held = marketo.records.get(marketo.by_key.get(key, ""))
+    if held is None:
+        return _make(marketo, command, now)
+    marketo.announce(command, held, now)  # the applier that made it may have died before it said so
+    return _write(marketo, command, held, now, late)
+
+
+def _make(marketo: SimulatedMarketo, command: ApplyCommand, now: float) -> ApplyResult:
+    refusal = marketo.saving.refusal("person", command.fields or {})
+    if refusal is not None:
+        return marketo.answer(command, "refused", **refusal._asdict())
+    held = marketo.create_by(command, now)
+    marketo.announce(command, held, now)
+    return marketo.answer(command, "created", held)
+
+
+def _update(marketo: SimulatedMarketo, command: ApplyCommand, now: float, late: bool) -> ApplyResult | None:
+    record_id = "" if command.record is None else command.record.id
+    held = marketo.records.get(record_id)
+    if held is None:
+        return _gone(marketo, command, record_id)
+    return _write(marketo, command, held, now, late)
+
+
+def _write(
+    marketo: SimulatedMarketo, command: ApplyCommand, held: HeldRecord, now: float, late: bool
+) -> ApplyResult | None:
+    if held.revision is not None and held.revision >= command.revision and not late:
+        return marketo.answer(command, "superseded", held)
+    refusal = marketo.saving.refusal("person", command.fields or {})
+    if refusal is not None:
+        return marketo.answer(command, "refused", held, **refusal._asdict())
+    marketo.list_landing(held, command, marketo.write(held, command, now))
+    return None
+
+
+def _delete(marketo: SimulatedMarketo, command: ApplyCommand, now: float, late: bool) -> ApplyResult | None:
+    """Only under the delete policy."""
+    record_id = "" if command.record is None else command.record.id
+    if record_id not in marketo.records:
+        return _gone(marketo, command, record_id)
+    marketo.delete(record_id, "leadsync", now)
+    return None
+
+
+def _gone(marketo: SimulatedMarketo, command: ApplyCommand, record_id: str) -> ApplyResult:
+    return marketo.answer(command, "gone", gone=marketo.gone.get(record_id, "deleted"))
+
+
+_BY_OPERATION: Mapping[str, Callable[[SimulatedMarketo, ApplyCommand, float, bool], ApplyResult | None]] = {
+    "create": _create,
+    "update": _update,
+    "delete": _delete,
+}

@@ -1,0 +1,127 @@
+"""The phases of a demo, one after the other: people are set up, edit, and correct half of what they broke; then all becomes quiet."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+
+from streams.demo.progress import Progress
+from streams.demo.quiet import until_quiet
+from streams.demo.report import Course
+from streams.demo.stage import Stage
+
+TICK_SECONDS = 0.01
+EDITS_PER_SECOND_MIN = 75
+EDITING_SECONDS = 60
+CROWDED_MESSAGES = 2_000
+"""People pause while more than this is on its way: what is timed is leadsync, not a queue before it."""
+QUIET_SECONDS_MAX = 90.0
+QUIET_SECONDS_PER_PERSON = 0.05
+CORRECTED_SHARE = 0.5
+STORIES_SHOWN = 6
+
+Act = Callable[[float], str | None]
+
+
+class Playing:
+    """`play` once; `progress` may be asked at any time. `unread`: how far the workers were behind when last asked."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.unread = 0
+        self._phase, self._began = "creating topics", time.monotonic()
+        self._edits_at_first: int | None = None
+        self._stories: deque[str] = deque(maxlen=STORIES_SHOWN)
+
+    async def play(self) -> Course:
+        """From the workers' start until all is quiet. Raises NotQuiet."""
+        self._phase = "starting workers"
+        await self.stage.fleet.all_ready()
+        self._phase = "setting up"
+        await self._set_up()
+        self._phase = "editing"
+        began, sent, self._edits_at_first = time.monotonic(), self.stage.sender.sent, self.stage.edits
+        await self._edit()
+        edits = self._edits()
+        self._phase = "settling"
+        corrected = self.stage.world.crowd.correct(CORRECTED_SHARE, time.time())
+        await self._until_quiet()
+        self._phase = "comparing"
+        ended = time.monotonic()
+        return Course(edits, len(corrected), self.stage.sender.sent - sent, ended - began, ended - self._began)
+
+    def progress(self) -> Progress:
+        """A glance."""
+        stage, ledger = self.stage, self.stage.ledger
+        done, planned, unit = self._measure()
+        return Progress(
+            phase=self._phase,
+            seconds=time.monotonic() - self._began,
+            done=done,
+            planned=planned,
+            unit=unit,
+            people=stage.people,
+            edits=self._edits(),
+            sent=stage.sender.sent,
+            commands=stage.carrier.applied,
+            on_the_way=stage.on_the_way,
+            unread=self.unread,
+            collisions=sum(ledger.collisions.values()),
+            errors_opened=ledger.opened,
+            errors_closed=ledger.closed,
+            dead_letters=ledger.dead_letters,
+            p50_seconds=stage.world.landings.percentile(0.5),
+            workers=stage.plan.workers,
+            workers_ready=stage.fleet.ready,
+            stories=tuple(self._stories),
+        )
+
+    def _measure(self) -> tuple[int, int, str]:
+        if self._phase == "setting up":
+            return self.stage.people, self.stage.plan.people, "people"
+        return self._edits(), self.stage.plan.edits, "edits"
+
+    def _edits(self) -> int:
+        return 0 if self._edits_at_first is None else self.stage.edits - self._edits_at_first
+
+    async def _set_up(self) -> None:
+        while self.stage.people < self.stage.plan.people:
+            self._act(self.stage.world.newcomers.act)
+            await asyncio.sleep(TICK_SECONDS if self._is_crowded() else 0)
+        await self._until_quiet()
+
+    async def _edit(self) -> None:
+        """At the pace of the plan, or as fast as things go; on the way, or at the latest then, the worker is killed."""
+        plan, began = self.stage.plan, time.monotonic()
+        pace = plan.edits / plan.seconds if plan.seconds else max(EDITS_PER_SECOND_MIN, plan.edits / EDITING_SECONDS)
+        is_to_kill = plan.kill_worker_at is not None
+        while (made := self._edits()) < plan.edits:
+            elapsed = time.monotonic() - began
+            if plan.seconds is not None and elapsed > plan.seconds:
+                break
+            if (
+                is_to_kill
+                and max(made, elapsed * pace if plan.seconds else 0) >= (plan.kill_worker_at or 0) * plan.edits
+            ):
+                self.stage.fleet.kill_one()
+                is_to_kill = False
+            if made > elapsed * pace or self._is_crowded():
+                await asyncio.sleep(TICK_SECONDS)
+            else:
+                self._act(self.stage.world.crowd.act)
+                await asyncio.sleep(0)
+        if is_to_kill:
+            self.stage.fleet.kill_one()
+
+    def _act(self, act: Act) -> None:
+        story = act(time.time())
+        if story is not None:
+            self._stories.append(story)
+
+    def _is_crowded(self) -> bool:
+        return self.stage.on_the_way + self.unread > CROWDED_MESSAGES
+
+    async def _until_quiet(self) -> None:
+        await until_quiet(self.stage, QUIET_SECONDS_MAX + QUIET_SECONDS_PER_PERSON * self.stage.people)
