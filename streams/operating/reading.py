@@ -1,0 +1,92 @@
+"""Reading a topic as it is now: committed messages only, from its beginning to the end it has when asked.
+
+No consumer group, so that looking never moves a worker's partitions or offsets. The end is that of what is committed, so
+an open transaction delays nobody; and it is fixed at the start, so that reading a busy topic ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from streams.lane.partitions import murmur2
+from streams.settings import Settings
+from streams.topics import TopicsError
+
+POLL_MILLISECONDS = 500
+FETCH_BYTES = 8 * 1_048_576
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Where a message with this key stands on a topic of ours."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+class Reader:
+    """One connection for all that a command reads; an async context manager. One reading at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._consumer: Any = AIOKafkaConsumer(
+            **settings.client("operating"),
+            group_id=None,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=FETCH_BYTES,
+        )
+        self._cluster: Any = None
+
+    async def __aenter__(self) -> Reader:
+        try:
+            await self._consumer.start()
+        except BaseException:
+            await self._consumer.stop()
+            raise
+        # Asked for all topics at once, because aiokafka waits, and some brokers create, where one is named that is missing.
+        self._cluster = await self._consumer._client.fetch_all_metadata()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._consumer.stop()
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions a topic has. Raises TopicsError where there is none of this name."""
+        partitions = self._cluster.partitions_for_topic(topic)
+        if not partitions:
+            raise TopicsError(f"{topic} is no topic of this broker; is --prefix right? `leadsync topics` creates them")
+        return len(partitions)
+
+    async def records(self, topic: str, partition: int | None = None) -> AsyncIterator[Any]:
+        """Every record of a topic, or of one partition of it; in order within each partition."""
+        numbers = range(self.partitions(topic)) if partition is None else (partition,)
+        tps = [TopicPartition(topic, number) for number in numbers]
+        self._consumer.assign(tps)
+        ends = await self._consumer.end_offsets(tps)
+        for tp, offset in (await self._consumer.beginning_offsets(tps)).items():
+            self._consumer.seek(tp, offset)
+        while unread := [tp for tp in tps if await self._consumer.position(tp) < ends[tp]]:
+            fetched = await self._consumer.getmany(*unread, timeout_ms=POLL_MILLISECONDS)
+            for tp, records in fetched.items():
+                for record in records:
+                    if record.offset < ends[tp]:
+                        yield record
+
+    async def latest(self, topic: str, key: bytes) -> Any | None:
+        """The last record of a key, as a table's changelog has it; None where there is none, or it was deleted.
+
+        Looked for where the key belongs first, then in the other partitions: a table's partitions are its source's, and a
+        producer of the source may have its own way of choosing one (librdkafka's default is not Java's).
+        """
+        count = self.partitions(topic)
+        home = partition_of(key, count)
+        for number in (home, *(n for n in range(count) if n != home)):
+            last = None
+            async for record in self.records(topic, number):
+                if record.key == key:
+                    last = record
+            if last is not None and last.value is not None:
+                return last
+        return None
