@@ -124,9 +124,10 @@ async def _play(settings: Settings, plan: Plan, folder: Path, console: Console, 
 
 
 def _tell(summary: Summary, as_json: bool) -> None:
-    text = "\n".join(summary.lines())
+    """For `--json`, nothing but the object on standard output."""
+    *lines, verdict = summary.lines()
     if as_json:
         click.echo(summary.model_dump_json())
-        click.echo(text, err=True)
-    else:
-        click.echo(text)
+    for line in lines:
+        click.echo(line, err=as_json)
+    click.secho(verdict, bold=True, fg="green" if summary.is_alike else "red", err=as_json)

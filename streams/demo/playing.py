@@ -7,14 +7,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from streams.demo.pace import Pace
 from streams.demo.progress import Progress
 from streams.demo.quiet import until_quiet
 from streams.demo.report import Course
 from streams.demo.stage import Stage
 
 TICK_SECONDS = 0.01
-EDITS_PER_SECOND_MIN = 75
-EDITING_SECONDS = 60
 CROWDED_MESSAGES = 2_000
 """People pause while more than this is on its way: what is timed is leadsync, not a queue before it."""
 QUIET_SECONDS_MAX = 90.0
@@ -95,24 +94,17 @@ class Playing:
     async def _edit(self) -> None:
         """At the pace of the plan, or as fast as things go; on the way, or at the latest then, the worker is killed."""
         plan, began = self.stage.plan, time.monotonic()
-        pace = plan.edits / plan.seconds if plan.seconds else max(EDITS_PER_SECOND_MIN, plan.edits / EDITING_SECONDS)
-        is_to_kill = plan.kill_worker_at is not None
-        while (made := self._edits()) < plan.edits:
-            elapsed = time.monotonic() - began
-            if plan.seconds is not None and elapsed > plan.seconds:
-                break
-            if (
-                is_to_kill
-                and max(made, elapsed * pace if plan.seconds else 0) >= (plan.kill_worker_at or 0) * plan.edits
-            ):
+        pace, kill_at = Pace(plan.edits, plan.seconds), plan.kill_worker_at
+        while (share := pace.share(self._edits(), time.monotonic() - began)) < 1:
+            if kill_at is not None and share >= kill_at:
                 self.stage.fleet.kill_one()
-                is_to_kill = False
-            if made > elapsed * pace or self._is_crowded():
+                kill_at = None
+            if pace.is_ahead(self._edits(), time.monotonic() - began) or self._is_crowded():
                 await asyncio.sleep(TICK_SECONDS)
             else:
                 self._act(self.stage.world.crowd.act)
                 await asyncio.sleep(0)
-        if is_to_kill:
+        if kill_at is not None:
             self.stage.fleet.kill_one()
 
     def _act(self, act: Act) -> None:

@@ -7,7 +7,7 @@ invalid field holds back the command as a whole. (Design, "Sight, collisions, co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from schemas.identity import command_id_of, dynamics_id_of, key_of
 from schemas.vocabulary import CAUSES_MAX, DYNAMICS, MARKETO, SYSTEMS, Lane, Operation, RecordKind, System
@@ -77,7 +77,7 @@ def settled_edit(fold: Fold, name: str, field: MovingField) -> Edit:
     if rule is None:
         return Edit(AT_REST, field.base)
     settled = settle(field, rule, fold.person.record_type, fold.policy)
-    if settled.rule is not None and settled.edit is not None and fold.person.linked_pair():
+    if settled.rule is not None:
         _record_collision(fold, name, field, settled)
     return settled.edit or Edit(AT_REST, field.base)
 
@@ -164,9 +164,7 @@ def _update(fold: Fold, system: System, due: dict[str, Edit]) -> None:
         if not needs_link:
             return
     columns = fold.policy.outbound[link.type]
-    writes, violation = _in_system(fold, system, due, columns)
-    if violation is None and due:
-        violation = _violation(fold, system, link.type, due, writes, creating=False)
+    writes, violation = _checked(fold, system, link.type, due, creating=False)
     if violation is not None:
         _hold_back(fold, system, "update", violation)
         return
@@ -185,33 +183,41 @@ def _held_in_system(fold: Fold, name: str) -> Value:
         return held
 
 
+def _checked(
+    fold: Fold, system: System, kind: RecordKind, due: Mapping[str, Edit], *, creating: bool
+) -> tuple[dict[str, Value], Violation | None]:
+    """What is to be written, in the system's own names and spelling, and what its rules have against it.
+
+    A value that came from the receiver is not checked; what was at rest, every record held.
+    """
+    columns = fold.policy.outbound[kind]
+    own = {name for name, edit in due.items() if edit.made_in == system or (edit.made_in is None and not creating)}
+    writes, violation = _in_system(fold, system, due, columns, own)
+    if violation is not None or not (due or creating):
+        return writes, violation
+    violation = first_violation(
+        fold.policy.rules.get(kind, {}),
+        writes,
+        system=system,
+        creating=creating,
+        known_empty=() if creating else _known_empty(fold, system, kind, due),
+        unchecked={columns[name] for name in own},
+    )
+    return writes, violation
+
+
 def _in_system(
-    fold: Fold, system: System, due: Mapping[str, Edit], columns: Mapping[str, str]
+    fold: Fold, system: System, due: Mapping[str, Edit], columns: Mapping[str, str], own: Collection[str] = ()
 ) -> tuple[dict[str, Value], Violation | None]:
     writes: dict[str, Value] = {}
     for name, edit in due.items():
         try:
             writes[columns[name]] = to_system(fold.policy.fields[name], system, edit.value)
         except Unconvertible as error:
-            if edit.made_in == system:  # it came from the receiver, which gets back what it held
-                writes[columns[name]] = edit.value
-                continue
-            return writes, violation_of(error, system, columns[name])
+            if name not in own:
+                return writes, violation_of(error, system, columns[name])
+            writes[columns[name]] = edit.value  # the receiver gets back what it held, as it held it
     return writes, None
-
-
-def _violation(
-    fold: Fold, system: System, kind: RecordKind, due: Mapping[str, Edit], writes: Mapping[str, Value], creating: bool
-) -> Violation | None:
-    columns = fold.policy.outbound[kind]
-    return first_violation(
-        fold.policy.rules.get(kind, {}),
-        writes,
-        system=system,
-        creating=creating,
-        known_empty=() if creating else _known_empty(fold, system, kind, due),
-        unchecked={columns[name] for name, edit in due.items() if edit.made_in == system},
-    )
 
 
 def _known_empty(fold: Fold, system: System, kind: RecordKind, due: Mapping[str, Edit]) -> list[str]:
@@ -237,8 +243,7 @@ def _create(fold: Fold, system: System, wish: Wish) -> None:
         return  # nothing to make a record of yet; a contact's first row also brings the filter's word
     kind, state = _kind(fold, system), fold.person.system(system)
     carried = _carried_by_create(fold, system)
-    writes, violation = _in_system(fold, system, carried, fold.policy.outbound[kind])
-    violation = violation or _violation(fold, system, kind, carried, writes, creating=True)
+    writes, violation = _checked(fold, system, kind, carried, creating=True)
     if violation is not None:
         _hold_back(fold, system, "create", violation)
         return

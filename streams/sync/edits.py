@@ -67,7 +67,10 @@ def fold_edit(fold: Fold, system: System, name: str, edit: Edit) -> None:
     seen_before = side.edit is not None and side.in_sight
     side.in_sight = there.edit is not None and (there.delivered or seen_before)
     there.in_sight = False
-    hold(field, system, edit.value)
+    if known is UNKNOWN:
+        side.held = edit.value  # what it held before is not known to have been empty
+    else:
+        hold(field, system, edit.value)
     side.edit, side.delivered = edit, False
     if not edit.weak:
         _a_person_edited(fold, system, name, field)

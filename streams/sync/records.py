@@ -315,7 +315,7 @@ def _fold_first_contact_row(fold: Fold, conversion: Conversion) -> None:
         field, sent = edits.moving_field(fold, name), conversion.void.get(name)
         if sent is not None and sent.value == value:
             edits.land_field(fold, DYNAMICS, name, sent, created=conversion.created)
-        elif value == field.base or value in field.held_since:
+        elif value in field.held_since:
             edits.hold(field, DYNAMICS, value)
         else:
             edits.fold_edit(fold, DYNAMICS, name, edits.new_edit(fold, DYNAMICS, value))

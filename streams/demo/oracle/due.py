@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from schemas.vocabulary import DYNAMICS, MARKETO, System
 from streams.demo.oracle.facts import Edit, PersonFacts
+from streams.demo.oracle.sight import descends, unseen
 from streams.sync.policy import Policy
 
 
@@ -50,12 +51,15 @@ def marketo_may_be_due(policy: Policy, person: PersonFacts) -> bool:
 
 
 def pending_from_dynamics(policy: Policy, person: PersonFacts) -> Iterator[tuple[str, Edit]]:
-    """Edits made in Dynamics that had not reached the Marketo person when it was deleted."""
+    """Edits made in Dynamics that the Marketo person had not got, or not kept, when it was deleted."""
     for name, facts in person.fields.items():
-        rule = policy.fields[name]
-        if rule.direction == "to_dynamics":
+        if policy.fields[name].direction == "to_dynamics":
             continue
+        last = {edit.number for edit in unseen(facts)}
         for edit in facts.edits:
             made_there = edit.system == DYNAMICS and (not edit.weak or edit.number in facts.loose)
-            if made_there and edit.number not in facts.seen_when_deleted and edit.number not in facts.over:
+            had_it = edit.number in facts.seen_when_deleted
+            if had_it and edit.number in last:
+                had_it = descends(facts.held_when_deleted, edit)  # it may have come and been overwritten
+            if made_there and not had_it and edit.number not in facts.over:
                 yield name, edit

@@ -51,6 +51,7 @@ class FieldFacts:
     lead_id: str | None = None  # the lead that became a contact
     seen_by_lead: frozenset[int] = frozenset()  # what had stood in the lead's field by then
     seen_when_deleted: frozenset[int] = frozenset()  # what had stood in the field of a Marketo person that is deleted
+    held_when_deleted: Edit | None = None  # and what it held in the end
 
     def cell(self, system: System) -> Cell:
         """The field of the record that lives in this system."""

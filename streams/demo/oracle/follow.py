@@ -70,7 +70,7 @@ class Oracle:
         person = self._end(held, "deleted")
         if held.record.system == MARKETO:
             for facts in person.fields.values():
-                facts.seen_when_deleted = facts.cell(MARKETO).seen
+                facts.held_when_deleted, facts.seen_when_deleted = facts.cell(MARKETO)
             return
         if held.shown and self._knows_of_record(person) and not self._is_kept_out(held):
             person.flag_due = "must"

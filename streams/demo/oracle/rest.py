@@ -64,8 +64,9 @@ def blocked(oracle: Oracle, person: PersonFacts, receiver: System) -> Blocked:
 def _blocks(oracle: Oracle, person: PersonFacts, receiver: System, rule: FieldRule) -> Blocked:
     if rule.computed is not None or rule.direction not in ("both", f"to_{receiver}"):
         return "no"
-    held = person.held.get(receiver)
-    if rule.column(held.record.type if held is not None else "person" if receiver == MARKETO else "lead") is None:
+    held, dynamics = person.held.get(receiver), person.held.get(DYNAMICS)
+    kind = "lead" if dynamics is None else dynamics.record.type
+    if rule.marketo is None or rule.column(kind) is None:
         return "no"
     if rule.direction == "both":
         values: list[Value] = [edit.value for edit in oracle.may_stand(person, rule.name)] or [None]
