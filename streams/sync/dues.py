@@ -24,9 +24,9 @@ AT_REST = ""
 
 def settle_all(fold: Fold) -> None:
     """Record collisions, emit what has become due, put to rest what is."""
+    due = _due_by_system(fold)  # which puts collisions on record
     if fold.person.syncable is False:
         return  # the sync filter says No: nothing goes out in either direction until it says Yes
-    due = _due_by_system(fold)
     for system in SYSTEMS:
         _send(fold, system, due[system])
     _rest(fold)
