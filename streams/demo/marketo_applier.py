@@ -25,9 +25,18 @@ def _create(marketo: SimulatedMarketo, command: ApplyCommand, now: float, late: 
         return _gone(marketo, command, marketo.keys_gone[key])
     held = marketo.records.get(marketo.by_key.get(key, ""))
     if held is None:
-        return _make(marketo, command, now)
+        return _twin(marketo, command) or _make(marketo, command, now)
     marketo.announce(command, held, now)  # the applier that made it may have died before it said so
     return _write(marketo, command, held, now, late)
+
+
+def _twin(marketo: SimulatedMarketo, command: ApplyCommand) -> ApplyResult | None:
+    """A person with the same e-mail, where the policy asks for one. A walk: worlds with `dedupe` are small."""
+    email = (command.fields or {}).get("email")
+    if command.dedupe is None or email is None:
+        return None
+    held = next((held for held in marketo.records.values() if held.values.get("email") == email), None)
+    return None if held is None else marketo.answer(command, "linked", held, row=marketo.row(held))
 
 
 def _make(marketo: SimulatedMarketo, command: ApplyCommand, now: float) -> ApplyResult:

@@ -70,10 +70,11 @@ def _refused(fold: Fold, state: SystemState, flight: Flight) -> None:
 
 def _gone(fold: Fold, state: SystemState, flight: Flight) -> None:
     change = fold.change
-    if flight.operation == "create":
-        lifecycle.end_creation(fold, change.system, _created_id(flight, change.record))
-    elif change.gone == "closed" or (change.system == MARKETO and state.link is not None):
+    creates = flight.operation == "create"
+    if change.gone == "closed" or (change.system == MARKETO and (creates or state.link is not None)):
         flight.gone = change.gone  # the feed says what became of it
+    elif creates:
+        lifecycle.end_creation(fold, change.system, _created_id(flight, change.record))
     elif change.system == MARKETO:
         lifecycle.after_deletion_in_marketo(fold)
     elif state.link is not None:

@@ -117,7 +117,10 @@ def on_converted(fold: Fold) -> None:
     state = fold.person.dynamics
     contact = change.contact
     assert contact is not None
-    if state.closure_of(record.id) is not None or (state.link is not None and state.link.type == "contact"):
+    if state.closure_of(record.id) is not None:
+        fold.effect = "closed"
+    elif state.closure_of(contact.id) is not None or (state.link is not None and state.link.type == "contact"):
+        state.closed = records.with_closed(state, record.id, "converted")  # the contact's own row told first
         fold.effect = "closed"
     elif (state.link is not None and state.link.id == record.id) or (
         state.link is None and records.is_of_our_creation(change.creation, record, state.creating())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from streams.demo import marketo_applier
 from tests.demo.stories import NOW, Story, create, update
 
@@ -103,3 +105,13 @@ def test_our_write_is_rewritten_on_save_and_the_feed_shows_what_became_of_it() -
     marketo_applier.apply(story.marketo, update(held, jobTitle="  CTO "), NOW)
     (entry,) = story.marketo_feed()
     assert (entry.fields, entry.who) == ({"jobTitle": "CTO"}, "leadsync")
+
+
+def test_with_dedupe_a_person_with_the_same_mail_is_linked_instead() -> None:
+    """The answer brings the twin as it is; nothing is written yet."""
+    story = Story()
+    twin = story.person(email="ada@old.example")
+    searching = msgspec.structs.replace(create("marketo", email="ada@old.example"), dedupe="email")
+    answer = marketo_applier.apply(story.marketo, searching, NOW)
+    assert answer is not None and (answer.answer, answer.record) == ("linked", twin.record)
+    assert answer.row is not None and answer.row.version == twin.version and len(story.marketo.records) == 1

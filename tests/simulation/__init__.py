@@ -8,5 +8,6 @@
 * `processor`: intake and sync as the shell runs them: in batches, each of which commits whole or not at all.
 * `appliers`: what carries commands to the systems and answers back: late, twice, or never.
 * `world`: the scheduler.
+* `test_teeth`: faults planted on purpose, each of which some world must notice.
 * `laws`: what must be true of every history, beside what the oracle says of its end.
 """

@@ -284,3 +284,30 @@ def test_a_sync_person_that_overtakes_the_feed_waits_for_the_person() -> None:
 def test_a_new_marketo_person_gets_no_field_that_the_contact_has_no_name_for() -> None:
     create = Playbook().contact(lastname="Lovelace").command()
     assert create.fields and "topic" not in create.fields and create.fields["microsoftType"] == "Contact"
+
+
+def test_gone_to_a_create_in_marketo_waits_for_the_feed_that_may_show_it_landed() -> None:
+    book = dynamics_born()
+    create = book.command()
+    assert book.answers(create, "gone").out == []
+    book.lands(create)
+    assert book.known.marketo.link is not None and book.known.marketo.creations == 1
+
+
+def test_a_lead_found_closed_before_its_row_was_seen_is_no_reason_for_a_second_one() -> None:
+    book = Playbook().marketo(kind="created", lastName="Lovelace")
+    create = book.sync_person().command()
+    book.lead_id = create.record.id if create.record else ""
+    book.answers(create, "gone", gone="closed")
+    assert book.sync_person().out == []
+    book.lands(create)
+    assert book.known.dynamics.link is not None and book.known.dynamics.link.id == book.lead_id
+
+
+def test_a_repeat_of_a_conversion_does_not_bring_a_deleted_contact_back() -> None:
+    book = Playbook().contact(lastname="Lovelace")
+    lead, contact = Record("dynamics", "lead", LEAD_ID), Record("dynamics", "contact", CONTACT_ID)
+    book.happens("converted", lead, contact=contact)
+    book.happens("deleted", contact)
+    book.happens("converted", lead, contact=contact)
+    assert book.known.dynamics.link is None
