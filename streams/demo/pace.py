@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-EDITS_PER_SECOND = (75, 400)
-EDITING_SECONDS = 20
+EDITS_PER_SECOND = (100, 400)
+EDITING_SECONDS = 15
 """Unless told, people edit for about this long, at a pace within these bounds: long enough to be watched."""
 
 

@@ -377,9 +377,10 @@ def _rest(fold: Fold) -> None:
     """Put to rest every field that all linked records hold alike and that no command carries."""
     person = fold.person
     flights = [state.flight for state in (person.marketo, person.dynamics) if state.flight is not None]
-    creating = any(flight.operation == "create" for flight in flights)
+    if person.conversion is not None or any(flight.operation == "create" for flight in flights):
+        return  # what the new record holds is yet to be seen
     for name, field in list(person.moving.items()):
-        if creating or field.stopped or any(name in flight.fields for flight in flights):
+        if field.stopped or any(name in flight.fields for flight in flights):
             continue
         # Out of sync, a field is only what Marketo holds, where there is a Marketo record.
         alike = _in_sync(fold, name)

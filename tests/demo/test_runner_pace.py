@@ -9,10 +9,10 @@ from streams.demo.pace import Pace
 
 @pytest.mark.parametrize(
     ("edits", "seconds", "per_second"),
-    [(60, None, 75), (1_500, None, 75), (4_000, None, 200), (20_000, None, 400), (300, 3.0, 100)],
+    [(60, None, 100), (1_500, None, 100), (3_000, None, 200), (20_000, None, 400), (300, 4.0, 75)],
 )
 def test_the_pace_lets_one_watch_and_ends_soon(edits: int, seconds: float | None, per_second: float) -> None:
-    """Some twenty seconds, within bounds; or just as long as was asked for."""
+    """Some fifteen seconds, within bounds; or just as long as was asked for."""
     assert Pace(edits, seconds).edits_per_second == per_second
 
 
@@ -25,5 +25,5 @@ def test_it_is_over_with_the_last_edit_or_the_last_second() -> None:
 
 
 def test_people_wait_when_they_are_ahead() -> None:
-    """Of seventy-five edits a second."""
-    assert Pace(100).is_ahead(76, 1.0) and not Pace(100).is_ahead(75, 1.0)
+    """Of a hundred edits a second."""
+    assert Pace(100).is_ahead(101, 1.0) and not Pace(100).is_ahead(100, 1.0)
