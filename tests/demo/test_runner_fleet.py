@@ -45,7 +45,7 @@ async def test_a_killed_worker_is_started_again(tmp_path: Path) -> None:
         await until_ready(workers)
         workers.kill_one()
         async with asyncio.timeout(20):
-            while workers.ready == 2:  # noqa: ASYNC110 - the fleet itself only looks now and then
+            while workers.ready == 2:
                 await asyncio.sleep(0.02)
         await until_ready(workers)
         assert (workers.kills, workers.restarts) == (1, 0)

@@ -45,9 +45,7 @@ async def send(settings: Settings, messages: Sequence[Message]) -> None:
     producer = AIOKafkaProducer(**settings.client("load"), enable_idempotence=True, max_request_size=4_000_000)
     await producer.start()
     try:
-        await asyncio.gather(
-            *[await producer.send(settings.topic(topic), body, key) for topic, key, body in messages]
-        )
+        await asyncio.gather(*[await producer.send(settings.topic(topic), body, key) for topic, key, body in messages])
     finally:
         await producer.stop()
 

@@ -33,7 +33,9 @@ GOOD_EACH = 20
 def good(topic: str, number: int) -> tuple[bytes, dict[str, Any]]:
     """A good message of this topic: its key, and its body to be spoilt."""
     system, _, what = topic.partition(".")
-    record = Record("dynamics", "lead", f"{number}") if system == "dynamics" else Record("marketo", "person", f"{number}")
+    record = (
+        Record("dynamics", "lead", f"{number}") if system == "dynamics" else Record("marketo", "person", f"{number}")
+    )
     person = person_key_of(record.system, record.id)
     message: SourceChange | ApplyResult | PersonChange
     if topic == "person.changes":

@@ -22,7 +22,7 @@ def create(installation: Installation, name: str, partitions: int, **configs: st
         try:
             settings = {name.replace("_", "."): value for name, value in configs.items()}
             await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=settings)])
-            while name not in await admin.list_topics():  # noqa: ASYNC110 - the broker tells nobody
+            while name not in await admin.list_topics():
                 await asyncio.sleep(0.05)
         finally:
             await admin.close()
