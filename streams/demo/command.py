@@ -71,21 +71,23 @@ def demo(
     Exit status 0 when they do, 1 when they differ.
     """
     plan = Plan(people, edits, seconds, seed, workers, kill_worker_at)
-    folder = Path(tempfile.mkdtemp(prefix="leadsync-demo-"))
+    folder, is_telling = Path(tempfile.mkdtemp(prefix="leadsync-demo-")), keep
     logging.basicConfig(filename=folder / "demo.log", level="WARNING", format=LOG_FORMAT)
     try:
         summary = _run(plan, bootstrap_servers, prefix, folder, keep)
+        _tell(summary, as_json)
+        is_telling = keep or not summary.is_alike
     except (WorkerFailed, NotQuiet) as error:
-        raise DemoFailed(f"{error}\nlogs are in {folder}") from None
+        is_telling = True
+        raise DemoFailed(str(error)) from None
     except (KeyboardInterrupt, asyncio.CancelledError):
-        shutil.rmtree(folder, ignore_errors=True)
         click.echo("stopped", err=True)
         raise SystemExit(EX_INTERRUPTED) from None
-    _tell(summary, as_json)
-    if summary.is_alike and not keep:
-        shutil.rmtree(folder, ignore_errors=True)
-    else:
-        click.echo(f"logs are in {folder}", err=True)
+    finally:
+        if is_telling:
+            click.echo(f"logs are in {folder}", err=True)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
     raise SystemExit(0 if summary.is_alike else EX_DIFFERS)
 
 

@@ -94,7 +94,7 @@ def _head(progress: Progress) -> Table:
     bar = ProgressBar(
         total=progress.planned or 1, completed=progress.done, pulse=is_open_end, animation_time=progress.seconds
     )
-    count = f"{progress.done:,} of {progress.planned:,} {progress.unit}"
+    count = f"{min(progress.done, progress.planned):,} of {progress.planned:,} {progress.unit}"
     table.add_row(Text(progress.phase, style="bold"), bar, count if progress.done else "")
     return table
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ DIFFERENT = Summary(people=3, alike=2, edits=9, differences=("p-1 city: marketo 
 
 
 @pytest.fixture
-def ends_with(monkeypatch: pytest.MonkeyPatch) -> Any:
+def ends_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """The command, with a run that ends like this instead of the one that needs a broker."""
 
     def invoke(outcome: Summary | BaseException, *options: str) -> Result:
@@ -27,6 +29,7 @@ def ends_with(monkeypatch: pytest.MonkeyPatch) -> Any:
             return outcome
 
         monkeypatch.setattr(command, "_run", run)
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
         return CliRunner().invoke(command.demo, list(options))
 
     return invoke
