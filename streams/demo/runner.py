@@ -37,9 +37,9 @@ class Demo:
     async def run(self) -> Summary:
         """Raises WorkerFailed, NotQuiet, and whatever Kafka's clients raise."""
         settings = self._stage.settings
-        await ensure_topics(settings)
-        await apply_policy(settings, default_policy_text(), default_rule_texts())
         try:
+            await ensure_topics(settings)
+            await apply_policy(settings, default_policy_text(), default_rule_texts())
             await self._stage.connect()
             return await self._run_connected()
         except ExceptionGroup as failures:
