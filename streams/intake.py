@@ -104,12 +104,15 @@ def canonical_fields(
     """The selected fields under their canonical names, in canonical form; what is not selected is not kept."""
     if fields is None:
         return None
-    inbound = policy.inbound[kind]
-    return {
-        rule.name: canonical(rule, system, value)
-        for column, value in fields.items()
-        if (rule := inbound.get(column)) is not None
-    }
+    texts, inbound = policy.inbound_texts[kind], policy.inbound[kind]
+    found: dict[str, Value] = {}
+    for column, value in fields.items():
+        name = texts.get(column)
+        if name is not None and type(value) is str and value:  # most of a row: it is canonical as it stands
+            found[name] = value
+        elif (rule := inbound.get(column)) is not None:
+            found[rule.name] = canonical(rule, system, value)
+    return found
 
 
 def _syncable(fields: Fields | None, system: System, policy: Policy) -> bool | None:

@@ -112,7 +112,11 @@ class Lane:
     def _next_batch(self) -> Sequence[Record]:
         """What waits, up to a batch; at least one record, however large."""
         waiting, room = self._waiting, self._settings.batch_bytes
-        records: list[Record] = []
+        if len(waiting) <= self._settings.batch_records and self._waiting_bytes <= room:
+            records = list(waiting)
+            waiting.clear()
+            return records
+        records = []
         while waiting and len(records) < self._settings.batch_records:
             room -= _size(waiting[0])
             if room < 0 and records:

@@ -104,7 +104,9 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
         await self.run_in_thread(self._in_thread_refuse_group_errors())
 
     async def _in_thread_refuse_group_errors(self) -> None:
-        self._ensure_consumer()._coordinator.check_errors()
+        coordinator = self._ensure_consumer()._coordinator
+        if coordinator is not None:  # it is made when the first topics are subscribed to
+            coordinator.check_errors()
 
     async def lags(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
         """How far the end of each partition is from what was taken of it."""

@@ -22,14 +22,19 @@ AT_REST = ""
 """The change id of a value at rest that is sent again."""
 
 
+NOTHING_DUE: Mapping[System, dict[str, Edit]] = {MARKETO: {}, DYNAMICS: {}}
+
+
 def settle_all(fold: Fold) -> None:
     """Record collisions, emit what has become due, put to rest what is."""
-    due = _due_by_system(fold)  # which puts collisions on record
+    moving = fold.person.moving
+    due = _due_by_system(fold) if moving else NOTHING_DUE  # which puts collisions on record
     if fold.person.syncable is False:
         return  # the sync filter says No: nothing goes out in either direction until it says Yes
     for system in SYSTEMS:
         _send(fold, system, due[system])
-    _rest(fold)
+    if moving:
+        _rest(fold)
 
 
 def _due_by_system(fold: Fold) -> dict[System, dict[str, Edit]]:

@@ -91,6 +91,7 @@ class Policy(Struct, frozen=True):
     dedupe: Literal["email"] | None = None
     propagate_deletes_to: frozenset[System] = frozenset()
     filter_column: str | None = None
+    inbound_texts: Mapping[RecordKind, Mapping[str, str]] = {}
 
 
 def compiled(
@@ -134,4 +135,12 @@ def compiled(
         dedupe=dedupe,
         propagate_deletes_to=propagate_deletes_to,
         filter_column=filter_column,
+        inbound_texts={
+            kind: {
+                column: rule.name
+                for column, rule in inbound[kind].items()
+                if rule.type in ("text", "email", "phone", "url")
+            }
+            for kind in kinds
+        },
     )

@@ -152,9 +152,10 @@ def fold_values(fold: Fold, landed: Flight | None) -> None:
     change, system = fold.change, fold.change.system
     if landed is not None:
         edits.land(fold, system, landed)
-    at_rest, moving = fold.person.at_rest, fold.person.moving
+    known, moving = fold.person.at_rest.get, fold.person.moving
+    unknown = edits.UNKNOWN
     for name, value in (change.fields or {}).items():
-        if name in moving or at_rest.get(name, edits.UNKNOWN) != value:  # the rest, most of a row, is as it was
+        if known(name, unknown) != value or name in moving:  # the rest, most of a row, is as it was
             _fold_value(fold, system, name, value, landed)
 
 

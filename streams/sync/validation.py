@@ -79,9 +79,16 @@ def first_violation(
     All names and values are the receiver's own. `known_empty`: columns that will be empty after this write, of which the
     required ones violate. `unchecked`: columns whose value the receiver itself gave.
     """
-    missing = _missing(rules, writes, creating, known_empty)
-    wrong = (_violation(rules.get(column), system, column, value, creating) for column, value in writes.items())
-    found = (violation for stream in (wrong, _required(missing, system)) for violation in stream if violation)
+    found = [
+        violation
+        for column, value in writes.items()
+        if (rule := rules.get(column)) is not None
+        and (violation := _violation(rule, system, column, value, creating)) is not None
+    ]
+    if creating or known_empty:
+        found += _required(_missing(rules, writes, creating, known_empty), system)
+    if not found:
+        return None
     return min((each for each in found if each.field not in unchecked), key=lambda each: each.field, default=None)
 
 

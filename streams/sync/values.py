@@ -174,7 +174,10 @@ def _label(rule: FieldRule, value: object) -> str | None:
         value = int(value) if _OPTION_NUMBER.fullmatch(value) else None
     if value is None or isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return next((label for label, number in _table(rule).items() if number == value), None)
+    for label, number in _table(rule).items():
+        if number == value:
+            return label
+    return None
 
 
 def _options(rule: FieldRule, system: System, value: Value) -> Value:
