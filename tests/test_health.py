@@ -155,7 +155,7 @@ async def test_the_port_is_free_again_at_the_end() -> None:
 REFUSED = {
     "a port that no machine has": (replace(SETTINGS, port=65_536), "ports go up to 65535"),
     "a host that has no address": (replace(SETTINGS, host="nowhere.invalid"), r"nowhere\.invalid:0"),
-    "an address of another machine": (replace(SETTINGS, host="192.0.2.1"), r"192\.0\.2\.1:0.*assign"),
+    "an address of another machine": (replace(SETTINGS, host="192.0.2.1"), r"192\.0\.2\.1:0"),
 }
 
 
