@@ -8,7 +8,7 @@ the feed, which may still show that the command landed first. (Design, "Sight, c
 from __future__ import annotations
 
 from schemas.vocabulary import DYNAMICS, MARKETO
-from streams.sync import dues, edits, lifecycle, records
+from streams.sync import commands, edits, lifecycle, records
 from streams.sync.messages import Record
 from streams.sync.outcome import Fold
 from streams.sync.person import Flight, SyncError, SystemState, Wish
@@ -49,7 +49,7 @@ def _refused(fold: Fold, state: SystemState, flight: Flight) -> None:
         change.code or "refused",
         change.message or "",
         flight.operation,
-        dues.canonical_name(fold, change.system, change.field),
+        commands.canonical_name(fold, change.system, change.field),
         refused=True,
     )
     if flight.operation == "create":
@@ -64,7 +64,7 @@ def _refused(fold: Fold, state: SystemState, flight: Flight) -> None:
         lifecycle.after_deletion_in_marketo(fold)
         return
     fold.open_error(change.system, error)
-    if flight.operation in ("create", "update") and dues.has_changed(fold, change.system, flight):
+    if flight.operation in ("create", "update") and commands.has_changed(fold, change.system, flight):
         edits.heed_refusals_no_longer(fold)
 
 

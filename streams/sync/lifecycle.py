@@ -8,7 +8,7 @@ not delivered? (Design, "Deletion", "Creation, links, conversion, merges"; domai
 from __future__ import annotations
 
 from schemas.vocabulary import DYNAMICS, MARKETO, RecordKind, System
-from streams.sync import records
+from streams.sync import landings, linking
 from streams.sync.collision import settle
 from streams.sync.messages import Record
 from streams.sync.outcome import Fold
@@ -23,7 +23,7 @@ def on_deleted(fold: Fold) -> None:
         fold.effect = "closed"
     elif state.link is not None and state.link.id == record.id:
         close(fold, change.system, "deleted")
-    elif state.link is None and records.is_of_our_creation(change.creation, record, state.creating()):
+    elif state.link is None and landings.is_of_our_creation(change.creation, record, state.creating()):
         end_creation(fold, change.system, record.id)
     else:
         fold.effect = "no_effect"
@@ -34,7 +34,7 @@ def close(fold: Fold, system: System, closure: Closure) -> None:
     state = fold.person.system(system)
     link, flight = state.link, state.flight
     assert link is not None
-    state.closed = records.with_closed(state, link.id, closure)
+    state.closed = linking.with_closed(state, link.id, closure)
     state.link, state.qualify, state.delete = None, None, False
     fold.log("deleted", f"{system}/{link.id}", system=system, record=Record(system, link.type, link.id))
     other = fold.person.other(system)
@@ -43,7 +43,7 @@ def close(fold: Fold, system: System, closure: Closure) -> None:
         state.flight = None
         fold.person.syncable = None
         fold.person.conversion = None
-        records.tell_marketo(fold, "is_deleted", True)
+        linking.tell_marketo(fold, "is_deleted", True)
     elif flight is None or flight.gone:
         after_deletion_in_marketo(fold)
 
@@ -55,7 +55,7 @@ def end_creation(fold: Fold, system: System, record_id: str) -> None:
     assert flight is not None
     state.flight = state.qualify = None
     state.creations = max(state.creations, flight.creation)
-    state.closed = records.with_closed(state, record_id, "deleted")
+    state.closed = linking.with_closed(state, record_id, "deleted")
     fold.log("deleted", f"{system}/{record_id}", system=system, record=Record(system, _kind(system), record_id))
     if system == MARKETO:
         _want_again_if_still_due(fold)
@@ -95,14 +95,14 @@ def on_merged(fold: Fold) -> None:
     change, record = fold.change, _record(fold)
     state = fold.person.system(change.system)
     is_linked = state.link is not None and state.link.id == record.id
-    is_creation = state.link is None and records.is_of_our_creation(change.creation, record, state.creating())
+    is_creation = state.link is None and landings.is_of_our_creation(change.creation, record, state.creating())
     if state.closure_of(record.id) is not None or not (is_linked or is_creation):
         fold.effect = "closed" if state.closure_of(record.id) is not None else "no_effect"
         return
     if state.flight is not None and is_creation:
         state.creations = max(state.creations, state.flight.creation)
     state.flight = state.link = state.qualify = None
-    state.closed = records.with_closed(state, record.id, "merged")
+    state.closed = linking.with_closed(state, record.id, "merged")
     if change.system == DYNAMICS:
         fold.person.syncable = None
         fold.person.conversion = None
@@ -120,16 +120,16 @@ def on_converted(fold: Fold) -> None:
     if state.closure_of(record.id) is not None:
         fold.effect = "closed"
     elif state.closure_of(contact.id) is not None or (state.link is not None and state.link.type == "contact"):
-        state.closed = records.with_closed(state, record.id, "converted")  # the contact's own row told first
+        state.closed = linking.with_closed(state, record.id, "converted")  # the contact's own row told first
         fold.effect = "closed"
     elif (state.link is not None and state.link.id == record.id) or (
-        state.link is None and records.is_of_our_creation(change.creation, record, state.creating())
+        state.link is None and landings.is_of_our_creation(change.creation, record, state.creating())
     ):
-        records.convert(fold, contact)
+        linking.convert(fold, contact)
     elif state.link is None and state.flight is None:
         state.link = Link("lead", record.id)
-        records.convert(fold, contact)
-        records.want_marketo_if_never_had(fold)
+        linking.convert(fold, contact)
+        linking.want_marketo_if_never_had(fold)
     else:
         fold.effect = "no_effect"
 
@@ -149,7 +149,7 @@ def on_linked(fold: Fold) -> None:
     elif state.link is not None and state.link.id == record.id:
         _read_linked(fold, state.link)
     elif state.link is not None or (state.creating() is not None and fold.policy.dedupe is None):
-        records.open_duplicate(fold, record)
+        linking.open_duplicate(fold, record)
     else:
         link_twin(fold, record)
 
@@ -157,7 +157,7 @@ def on_linked(fold: Fold) -> None:
 def _read_linked(fold: Fold, link: Link) -> None:
     """The record is linked already, from the other stream perhaps, and now its row comes."""
     if link.unread and fold.change.fields and fold.person.conversion is None:
-        records.fold_first_row(fold, fold.person.system(fold.change.system), link)
+        linking.fold_first_row(fold, fold.person.system(fold.change.system), link)
     else:
         fold.effect = "repeat"
 
@@ -176,11 +176,11 @@ def link_twin(fold: Fold, record: Record) -> None:
         there = fold.person.other(change.system)
         if there.link is None and there.creating() is None and there.closure_of(other.id) is None:
             there.link, there.wish = Link(other.type, other.id, unread=True), None
-            records.note_linked(fold, other)
-    records.note_linked(fold, record)
+            linking.note_linked(fold, other)
+    linking.note_linked(fold, record)
     fold.log("linked", f"{change.system}/{record.id}", record=record)
     if change.fields:
-        records.fold_first_row(fold, state, state.link)
+        linking.fold_first_row(fold, state, state.link)
 
 
 def on_unlinked(fold: Fold) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from schemas.source_change import CAMPAIGN_LANES
 from schemas.vocabulary import DYNAMICS, MARKETO
-from streams.sync import dues, edits
+from streams.sync import commands, edits
 from streams.sync.limits import REQUESTS_MAX
 from streams.sync.outcome import Fold
 from streams.sync.person import Edit, Link, SyncError, Wish
@@ -49,7 +49,7 @@ def sync_person(fold: Fold) -> None:
         fold.log("skipped", "exists", system=DYNAMICS, operation="create", message="a Dynamics record exists already")
     elif creating is not None:
         if change.campaign == "trigger" and creating.lane == "background":
-            dues.send_again_first(fold, DYNAMICS, creating)
+            commands.send_again_first(fold, DYNAMICS, creating)
         else:
             fold.log("skipped", "creating", system=DYNAMICS, operation="create", message="its creation is on its way")
     elif fold.person.marketo.link is None and fold.person.marketo.closed:

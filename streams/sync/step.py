@@ -5,13 +5,16 @@
 Pure: no I/O, clock, randomness or logging; the same arguments give the same outcome, byte for byte, and the state that was
 given is not changed. What a change means stands in the module of its kind:
 
-    records.py      created, updated, and the rows that answers bring: news, landings, edits
+    records.py      created, updated, and the rows that answers bring: is it news, and whose
+    landings.py     where a command has landed, and what values mean there
+    linking.py      how a record becomes a person's: first seen, created, linked, converted
     edits.py        what is an edit, and in sight of what
     collision.py    which of two edits stands
     lifecycle.py    deleted, merged, converted, linked, unlinked
     requests.py     Sync Person, retry
     answers.py      what a system said to a command
-    dues.py         what is due afterwards, checked by validation.py, and the commands that carry it
+    dues.py         what is due afterwards, and what is at rest
+    commands.py     the commands that carry it, checked by validation.py, or the error in their way
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from collections.abc import Callable, Mapping
 
 from schemas.person_change import PersonKind
 from streams.sync.answers import on_answered
-from streams.sync.dues import settle_all
+from streams.sync.commands import settle_all
 from streams.sync.lifecycle import on_converted, on_deleted, on_linked, on_merged, on_unlinked
 from streams.sync.messages import PersonChange
 from streams.sync.outcome import Fold, Outcome

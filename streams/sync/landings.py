@@ -1,0 +1,112 @@
+"""Landings: the place in a record's stream from which it shows a command's revision, and what its values mean there.
+
+What stands further on in that stream was made in sight of everything the command carried. (Design, "Sight, collisions,
+commands".)
+"""
+
+from __future__ import annotations
+
+from schemas.vocabulary import DYNAMICS, System
+from streams.sync import edits
+from streams.sync.collision import seconds_of
+from streams.sync.messages import Record, Value
+from streams.sync.outcome import Fold
+from streams.sync.person import (
+    Flight,
+    Link,
+    SystemState,
+)
+
+
+def is_of_our_creation(creation: int | None, record: Record, flight: Flight | None) -> bool:
+    """Whether the record is the one that the create in flight asked for."""
+    if flight is None:
+        return False
+    if flight.record is not None:
+        return record.id == flight.record.id
+    return creation is None or creation == flight.creation
+
+
+def is_repeat(link: Link, version: int | None, time: str | None) -> bool:
+    if version is None:
+        return False
+    if version <= link.version:
+        return True
+    if link.viewed_at is not None:
+        shown, viewed = seconds_of(time), seconds_of(link.viewed_at)
+        if shown is not None and viewed is not None and shown < viewed:
+            link.version = version  # older than the view that stands for the record's `created`
+            return True
+        link.viewed_at = None
+    return False
+
+
+def note_shown(fold: Fold, link: Link) -> None:
+    change = fold.change
+    link.version = max(link.version, change.version or 0)
+    if change.creation is not None:
+        link.creation = change.creation
+    if change.system == DYNAMICS and change.syncable is not None:
+        fold.person.syncable = change.syncable
+
+
+def landed_by(fold: Fold, state: SystemState) -> Flight | None:
+    """The command in flight, when this change shows that it has landed; the revision seen is noted."""
+    change, flight, link = fold.change, state.flight, state.link
+    assert link is not None
+    shown, may_be_blind = change.revision, link.blind or link.revision == 0
+    if shown is not None:
+        link.revision, link.blind = max(link.revision, shown), False
+    if flight is None or flight.operation not in ("create", "update"):
+        return None
+    if shown is None:
+        landed = may_be_blind and _reports_without_revision(fold, flight)
+        link.blind = link.blind or landed
+    else:
+        landed = shown >= flight.revision
+    if not landed:
+        return None
+    state.flight = None
+    link.revision = max(link.revision, flight.revision)
+    return flight
+
+
+def _reports_without_revision(fold: Fold, flight: Flight) -> bool:
+    """Streams without our fields: the first change that reports the values in flight counts as the landing.
+
+    Weaker than a revision. Who shows our fields also says who made a change; such a change is no landing without them.
+    """
+    change = fold.change
+    if change.who is not None:
+        return False
+    shown = change.fields or {}
+    stated = [name for name in flight.fields if name in shown]
+    if not flight.fields:
+        return True
+    return bool(stated) and all(shown[name] == flight.fields[name].value for name in stated)
+
+
+def fold_values(fold: Fold, landed: Flight | None) -> None:
+    """Fold what a linked record shows: first the landing, if this is one, then each value."""
+    change, system = fold.change, fold.change.system
+    if landed is not None:
+        edits.land(fold, system, landed)
+    known, moving = fold.person.at_rest.get, fold.person.moving
+    unknown = edits.UNKNOWN
+    for name, value in (change.fields or {}).items():
+        if known(name, unknown) != value or name in moving:  # the rest, most of a row, is as it was
+            _fold_value(fold, system, name, value, landed)
+
+
+def _fold_value(fold: Fold, system: System, name: str, value: Value, landed: Flight | None) -> None:
+    if landed is not None:
+        sent = landed.fields.get(name)
+        if sent is not None and (sent.value == value or edits.is_our_own(fold)):
+            if sent.value != value:
+                edits.fold_own_value(fold, system, name, value, sent)
+            return
+        if sent is None and landed.operation == "create":
+            if value is not None:
+                edits.fold_edit(fold, system, name, edits.new_edit(fold, system, value, weak=True))
+            return
+    edits.fold_edit(fold, system, name, edits.new_edit(fold, system, value))

@@ -1,0 +1,224 @@
+"""How a record becomes a person's: first seen, created by us, linked, or converted from a lead; and what follows from it.
+
+(Design, "Creation, links, conversion, merges"; domain, 1.5 and 1.6.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from schemas.vocabulary import DYNAMICS, MARKETO, System
+from streams.sync import edits
+from streams.sync.landings import fold_values, landed_by, note_shown
+from streams.sync.limits import CLOSED_RECORDS_MAX
+from streams.sync.messages import Record, Value
+from streams.sync.outcome import Fold
+from streams.sync.person import (
+    Closure,
+    Conversion,
+    Edit,
+    FieldSide,
+    Flight,
+    Link,
+    MovingField,
+    SyncError,
+    SystemState,
+    Wish,
+)
+from streams.sync.policy import FieldRule
+
+MICROSOFT_TYPES: Mapping[str, str] = {"lead": "Lead", "contact": "Contact"}
+
+
+def land_creation(fold: Fold, record: Record) -> Flight | None:
+    """The record that we created is there: it is linked, and what the create carried has landed."""
+    change, state = fold.change, fold.person.system(fold.change.system)
+    flight = state.creating()
+    assert flight is not None
+    state.flight = None
+    state.creations = max(state.creations, flight.creation)
+    state.link = Link(record.type, record.id, creation=flight.creation)
+    note_shown(fold, state.link)
+    state.link.revision, state.link.blind = max(change.revision or 0, flight.revision), change.revision is None
+    if change.system == DYNAMICS:
+        _become(fold, record)
+    else:
+        _forget_what_the_former_held(fold, flight)
+    fold.log("created", f"{change.system}/{record.id}", record=record, operation="create")
+    return flight
+
+
+def _forget_what_the_former_held(fold: Fold, flight: Flight) -> None:
+    """A new Marketo person did not get what is out of sync: what an earlier one held there, nobody holds any more."""
+    at_rest = fold.person.at_rest
+    for name in fold.policy.outbound["person"]:
+        if name not in flight.fields and at_rest.get(name) is not None:
+            del at_rest[name]
+
+
+def link_first_seen(fold: Fold, record: Record) -> None:
+    """A record that nobody announced: a new person's first, or one more of a person who has none in this system."""
+    change, person = fold.change, fold.person
+    state = person.system(change.system)
+    state.link = Link(record.type, record.id, creation=change.creation or 0)
+    note_shown(fold, state.link)
+    state.link.revision = change.revision or 0
+    note_linked(fold, record)
+    if person.linked_pair():
+        fold.log("linked", f"{change.system}/{record.id}", record=record)
+        _fold_differences(fold, change.system)
+    elif person.marketo.flight is None and person.dynamics.flight is None and not person.moving:
+        person.at_rest.update(change.fields or {})  # the only record of its person: what it holds is what is known
+    else:
+        fold_values(fold, None)
+
+
+def note_linked(fold: Fold, record: Record) -> None:
+    """What follows from a record's being linked: Marketo learns of the Dynamics record; it may have to be created there."""
+    if record.system == DYNAMICS:
+        _become(fold, record)
+        want_marketo_if_never_had(fold)
+    else:
+        tell_marketo_again(fold)
+
+
+def want_marketo_if_never_had(fold: Fold) -> None:
+    """Somebody created in Dynamics becomes a new person in Marketo."""
+    marketo = fold.person.marketo
+    if marketo.link is None and not marketo.closed and marketo.flight is None:
+        marketo.wish = Wish(fold.change.change_id)
+
+
+def _become(fold: Fold, record: Record) -> None:
+    """The person has a Dynamics record of this type: Marketo is told so."""
+    person = fold.person
+    person.record_type = "contact" if record.type == "contact" else "lead"
+    tell_marketo(fold, "record_type", MICROSOFT_TYPES[record.type])
+    if is_told(fold, "is_deleted", True):
+        tell_marketo(fold, "is_deleted", False)
+
+
+def computed_rule(fold: Fold, what: str) -> FieldRule | None:
+    """The policy's field for something that we know ourselves, *Microsoft Type* or *Microsoft is Deleted*."""
+    return next((rule for rule in fold.policy.fields.values() if rule.computed == what), None)
+
+
+def is_told(fold: Fold, what: str, value: Value) -> bool:
+    """Whether Marketo was last told this value."""
+    rule = computed_rule(fold, what)
+    if rule is None:
+        return False
+    moving = fold.person.moving.get(rule.name)
+    return (moving.dynamics.held if moving else fold.person.at_rest.get(rule.name)) == value
+
+
+def tell_marketo(fold: Fold, what: str, value: Value) -> None:
+    """Make a value that we know ourselves due in Marketo: a weak edit, so that it never re-creates a person."""
+    rule = computed_rule(fold, what)
+    if rule is not None:
+        edits.fold_edit(
+            fold, DYNAMICS, rule.name, Edit(fold.change.change_id, value, DYNAMICS, fold.change.time, weak=True)
+        )
+
+
+def tell_marketo_again(fold: Fold) -> None:
+    """A Marketo record that was linked, not created, has yet to be told what we know ourselves."""
+    for rule in fold.policy.fields.values():
+        value = fold.person.at_rest.get(rule.name) if rule.computed is not None else None
+        if value is not None and rule.name not in fold.person.moving:
+            edit = Edit(fold.change.change_id, value, DYNAMICS, fold.change.time, weak=True)
+            fold.person.moving[rule.name] = MovingField(None, FieldSide(None), FieldSide(value, edit))
+
+
+def fold_first_row(fold: Fold, state: SystemState, link: Link) -> None:
+    """The first row of a record that was linked, or converted, before anything of it was seen."""
+    link.unread = False
+    landed = landed_by(fold, state)
+    if landed is not None:
+        edits.land(fold, fold.change.system, landed)
+    if fold.person.conversion is not None:
+        _fold_first_contact_row(fold, fold.person.conversion)
+        fold.person.conversion = None
+    else:
+        _fold_differences(fold, fold.change.system)
+
+
+def _fold_differences(fold: Fold, system: System) -> None:
+    """Two records become one person: where both hold something else, it is a collision; a value beats an empty field."""
+    other = MARKETO if system == DYNAMICS else DYNAMICS
+    for name, value in (fold.change.fields or {}).items():
+        known = edits.held_value(fold, other, name)
+        rule = fold.policy.fields.get(name)
+        if rule is None or known == value or (known is edits.UNKNOWN and value is None):
+            continue
+        if known is edits.UNKNOWN or known is None or rule.direction != "both":
+            edits.fold_edit(fold, system, name, edits.new_edit(fold, system, value))
+            continue
+        field = edits.moving_field(fold, name)
+        theirs, ours = field.side(other), field.side(system)
+        if theirs.edit is None:
+            theirs.edit = edits.new_edit(fold, other, field.base)
+        edits.hold(field, system, value)
+        ours.edit = None if value is None else edits.new_edit(fold, system, value)
+        ours.in_sight = theirs.in_sight = False
+
+
+def _fold_first_contact_row(fold: Fold, conversion: Conversion) -> None:
+    """A contact's first row: what the lead held is no edit, and what the void command carried has landed with it."""
+    for name, value in (fold.change.fields or {}).items():
+        held = edits.held_value(fold, DYNAMICS, name)
+        if held is edits.UNKNOWN or held == value:
+            edits.fold_edit(fold, DYNAMICS, name, edits.new_edit(fold, DYNAMICS, value))
+            continue
+        field, sent = edits.moving_field(fold, name), conversion.void.get(name)
+        if sent is not None and sent.value == value:
+            edits.land_field(fold, DYNAMICS, name, sent, created=conversion.created)
+        elif value in field.held_since:
+            edits.hold(field, DYNAMICS, value)
+        else:
+            edits.fold_edit(fold, DYNAMICS, name, edits.new_edit(fold, DYNAMICS, value))
+
+
+def convert(fold: Fold, contact: Record) -> None:
+    """The lead was qualified: the link moves to the contact, and what was in flight to the lead is void."""
+    person, change = fold.person, fold.change
+    state = person.dynamics
+    flight, link = state.flight, state.link
+    lead_id = _lead_of(state, change.record or contact)
+    void = {} if flight is None else flight.fields
+    if flight is not None and flight.operation == "create":
+        state.creations = max(state.creations, flight.creation)
+        fold.log("created", f"{DYNAMICS}/{lead_id}", record=Record(DYNAMICS, "lead", lead_id), operation="create")
+    state.flight = state.qualify = None
+    state.closed = with_closed(state, lead_id, "converted")
+    state.link = Link("contact", contact.id, creation=link.creation if link is not None else 0, unread=True)
+    person.conversion = Conversion(void, flight is not None and flight.operation == "create")
+    _become(fold, contact)
+    fold.log("converted", contact.id, record=contact)
+
+
+def _lead_of(state: SystemState, shown: Record) -> str:
+    """The lead that becomes a contact: the linked one, the one about to be created, or the one that the change is of."""
+    if state.link is not None:
+        return state.link.id
+    creating = state.creating()
+    return creating.record.id if creating is not None and creating.record is not None else shown.id
+
+
+def with_closed(state: SystemState, record_id: str, closure: Closure) -> tuple[tuple[str, Closure], ...]:
+    """The closed records with one more."""
+    return (*state.closed, (record_id, closure))[-CLOSED_RECORDS_MAX:]
+
+
+def open_duplicate(fold: Fold, record: Record) -> None:
+    """A living record of ours shows beside the one that is linked."""
+    fold.open_error(
+        f"duplicate/{fold.change.system}",
+        SyncError(
+            fold.change.change_id,
+            "duplicate",
+            f"{record.type} {record.id} carries this person's key beside the linked record: delete or merge one of them",
+            "create",
+            value=record.id,
+        ),
+    )
