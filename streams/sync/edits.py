@@ -80,7 +80,8 @@ def _fold_on_the_receiving_side(fold: Fold, system: System, name: str, edit: Edi
     """An edit on the receiving side of a one-way field is only held; while there is a source, it is overwritten."""
     hold(fold.person.moving[name], system, edit.value)
     if fold.person.other(system).link is None or not source_known:
-        fold.person.moving[name].base = edit.value
+        field = fold.person.moving[name]
+        field.base = field.other(system).held = edit.value  # what a former source held is not what a new one holds
         return
     if not edit.weak:
         fold.log("overwritten", name, field=name, value=edit.value, rule="one_way")
