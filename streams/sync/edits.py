@@ -65,7 +65,7 @@ def fold_edit(fold: Fold, system: System, name: str, edit: Edit) -> None:
         return
     side, there = field.side(system), field.other(system)
     seen_before = side.edit is not None and side.in_sight
-    side.in_sight = there.edit is not None and (there.delivered or seen_before)
+    side.in_sight = there.edit is not None and (there.delivered or seen_before or _is_left_in_error(fold, system))
     there.in_sight = False
     if known is UNKNOWN:
         side.held = edit.value  # what it held before is not known to have been empty
@@ -74,6 +74,12 @@ def fold_edit(fold: Fold, system: System, name: str, edit: Edit) -> None:
     side.edit, side.delivered = edit, False
     if not edit.weak:
         _a_person_edited(fold, system, name, field)
+
+
+def _is_left_in_error(fold: Fold, system: System) -> bool:
+    """The other record is deleted and what it left cannot be delivered: only an edit of the living one can end that."""
+    other = fold.person.other(system)
+    return system in fold.person.errors and other.link is None and other.creating() is None
 
 
 def _fold_on_the_receiving_side(fold: Fold, system: System, name: str, edit: Edit, source_known: bool) -> None:

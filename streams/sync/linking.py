@@ -166,8 +166,8 @@ def _fold_differences(fold: Fold, system: System) -> None:
 def _fold_first_contact_row(fold: Fold, conversion: Conversion) -> None:
     """A contact's first row: what the lead held is no edit, and what the void command carried has landed with it."""
     for name, value in (fold.change.fields or {}).items():
-        held = edits.held_value(fold, DYNAMICS, name)
-        if held is edits.UNKNOWN or held == value:
+        held, rule = edits.held_value(fold, DYNAMICS, name), fold.policy.fields.get(name)
+        if held is edits.UNKNOWN or held == value or (rule is not None and rule.direction == "to_marketo"):
             edits.fold_edit(fold, DYNAMICS, name, edits.new_edit(fold, DYNAMICS, value))
             continue
         field, sent = edits.moving_field(fold, name), conversion.void.get(name)

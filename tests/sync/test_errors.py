@@ -97,3 +97,13 @@ def test_what_changed_while_a_refused_command_flew_is_sent_at_once() -> None:
     book.marketo(jobTitle="Y")
     again = book.answers(command, "refused", code="0x80040333").command()
     assert again.fields == {"jobtitle": "Y"} and book.known.errors == {}
+
+
+def test_an_edit_of_the_only_living_record_ends_an_error_that_nobody_else_can_correct() -> None:
+    book = Playbook().linked_lead(email="ada@example.com").qualified()
+    book.lands(book.contact(emailaddress1="ada@example.com").to("dynamics"))
+    assert book.contact(emailaddress1="not an address", revision=2).out == []
+    book.deleted("dynamics")
+    assert "marketo" in book.known.errors
+    told = book.marketo(email="ada@example.org").to("marketo")
+    assert told.fields == {"microsoftIsDeleted": True} and book.known.errors == {}
