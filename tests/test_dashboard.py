@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from streams.metrics import METRICS, MetricSpec
+from streams.metric_table import METRICS, MetricSpec
 
 DASHBOARD = Path(__file__).parent.parent / "deploy" / "grafana" / "dashboards" / "leadsync.json"
 COLUMNS = 24

@@ -26,7 +26,7 @@ CORE_MAY_IMPORT = {
 }
 SHELL_ONLY = ("faust", "mode", "aiokafka", "asyncio", "logging", "os", "time", "random", "uuid", "socket")
 VAGUE_NAMES = {"utils", "helpers", "manager", "process", "data", "common", "misc"}
-LINES_MAX = 460
+LINES_MAX = 320
 HOSTS = re.compile(
     r"pypi\.org|files\.pythonhosted|repo1?\.maven|npmjs\.(org|com)|proxy\.golang|/work/|/root/|/tmp/lsvenv"
 )

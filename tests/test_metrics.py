@@ -17,17 +17,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from streams.lane.observer import BatchDone
-from streams.metrics import (
-    BATCH_SECONDS,
-    LABEL_VALUES,
-    METRICS,
-    Histogram,
-    Metrics,
-    MetricSpec,
-    TableCollector,
-    UnlistedMetricError,
-    family_of,
-)
+from streams.metric_table import BATCH_SECONDS, LABEL_VALUES, METRICS, MetricSpec
+from streams.metrics import Histogram, Metrics, TableCollector, UnlistedMetricError, family_of
 from streams.tally import Tally
 
 UNITS = {
