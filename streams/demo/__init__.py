@@ -12,7 +12,7 @@ the same story, in the seeded simulation of `tests/simulation` as in `leadsync d
 * `record`, `saving`: a record as a system holds it, and what a system does to values on save (rewriting, defaults, refusals).
 * `system`, `marketo`, `dynamics`: the two systems: user actions, and the feeds that show what happened. Marketo lists
   every change in order (`feed`); Dynamics shows a row only when somebody reads it (`unread`, `read`).
-* `marketo_applier`, `dynamics_applier`: what an applier does with a command, by design.md 4.2 and 4.4 to 4.6. What it puts into
+* `marketo_applier`, `dynamics_applier`: what an applier does with a command, by the design's sections 4.2 and 4.4 to 4.6. What it puts into
   a record's stream by itself (`linked`) goes to `announced`; its results are returned, and the scheduler is free to be late with them.
 * `witness`: what the systems tell an onlooker, and the onlooker that does nothing.
 * `oracle`: follows every edit through both systems by true sight and, at rest, says what each system must hold.

@@ -1,4 +1,4 @@
-"""What an applier does with a command for Dynamics (design.md 4.2, 4.4 to 4.6).
+"""What an applier does with a command for Dynamics (design, "Sight, collisions, commands", "Sync Person to Microsoft" to "Deletion").
 
 Dynamics hides what a write covers, so a write happens only where each commanded column holds what is expected, or the new
 value already; the ETag makes reading and writing one (`apply` is one step here). It never writes to a closed record.

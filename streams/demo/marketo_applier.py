@@ -1,4 +1,4 @@
-"""What an applier does with a command for Marketo (design.md 4.2, 4.4 to 4.6).
+"""What an applier does with a command for Marketo (design, "Sight, collisions, commands", "Sync Person to Microsoft" to "Deletion").
 
 Marketo's writes need no condition: its feed lists what they cover. Nor can they have one: between reading the revision and
 writing, another write may come in, so that a late repeat slips through now and then (`late`), and the core must see it for what it is.

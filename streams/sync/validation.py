@@ -1,4 +1,4 @@
-"""What a receiver would refuse, found before a command goes out (design.md 4.7).
+"""What a receiver would refuse, found before a command goes out (design, "Validation").
 
 Dataverse enforces less than its forms do: it takes a record without an ApplicationRequired column, checks the formats
 e-mail, phone and URL nowhere, and silently ignores a write to a column that is not valid for it ("Attribute metadata" of

@@ -2,7 +2,7 @@
 
 A conversion is lossless or it does not happen. What a system holds and its field's type cannot say (a word in a date field,
 an option number that the policy's table lacks) stays exactly as it came, so that it is compared, stored and shown
-truthfully; only `to_system` refuses it, when it would have to be written to the other side (design.md 4.3: "Field types
+truthfully; only `to_system` refuses it, when it would have to be written to the other side (design, "Policy": "Field types
 convert losslessly or the field's sync fails; never truncate"). Null, the empty text and the empty list are one value.
 
 Option sets are numbers in Dynamics and words in Marketo; the canonical form is the word, by the policy's own table. A

@@ -1,4 +1,4 @@
-"""What must be true of every history (design.md 4.1), beside what the oracle says of its end."""
+"""What must be true of every history (design, "Always true"), beside what the oracle says of its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which records are due: what asks for one, and what an end of one leaves open (design.md 4.4 to 4.6)."""
+"""Which records are due: what asks for one, and what an end of one leaves open (design, "Sync Person to Microsoft" to "Deletion")."""
 
 from __future__ import annotations
 
