@@ -68,14 +68,9 @@ class Fold:
         The same error again is no news; another one in the slot takes the former's place.
         """
         former = self.person.errors.get(slot)
-        if former is not None and (former.code, former.field, former.message) == (
-            error.code,
-            error.field,
-            error.message,
-        ):
+        if former is not None and _same(former, error):
             self.person.errors[slot] = error if error.refused else former
-            if not (error.refused and not former.refused):
-                return
+            return
         if former is not None:
             self.close_error(slot)
         self.person.errors[slot] = error
@@ -120,6 +115,10 @@ class Fold:
             self.errors_opened,
             self.errors_closed,
         )
+
+
+def _same(one: SyncError, other: SyncError) -> bool:
+    return (one.code, one.field, one.message) == (other.code, other.field, other.message)
 
 
 def receiver_of(slot: str, change: PersonChange) -> str:
