@@ -158,6 +158,7 @@ def _create(fold: Fold, system: System, wish: Wish) -> None:
     if system == DYNAMICS:
         record = Record(DYNAMICS, "lead", dynamics_id_of(key_of(fold.change.person_key, creation)))
         state.qualify = wish.lane if wish.sync_as == "contact" else None
+        _end_collisions_with_the_former(fold, carried)
     state.wish = None
     _emit(
         fold,
@@ -171,6 +172,14 @@ def _create(fold: Fold, system: System, wish: Wish) -> None:
         owner=wish.owner,
         cause=wish.cause,
     )
+
+
+def _end_collisions_with_the_former(fold: Fold, carried: Mapping[str, Edit]) -> None:
+    """What collided with a record that is gone was settled by that record's type; a new lead's type does not reopen it."""
+    for name, edit in carried.items():
+        field = fold.person.moving.get(name)
+        if field is not None and edit.made_in is not None:
+            field.other(edit.made_in).edit = None
 
 
 def _carried_by_create(fold: Fold, system: System) -> dict[str, Edit]:

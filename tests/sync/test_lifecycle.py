@@ -311,3 +311,17 @@ def test_a_repeat_of_a_conversion_does_not_bring_a_deleted_contact_back() -> Non
     book.happens("deleted", contact)
     book.happens("converted", lead, contact=contact)
     assert book.known.dynamics.link is None
+
+
+def test_a_new_lead_does_not_reopen_what_was_settled_while_the_person_was_a_contact() -> None:
+    book = Playbook().linked_lead(city="a").qualified()
+    book.lands(book.contact(address1_city="a").to("dynamics"))
+    book.marketo(city="b")
+    book.contact(address1_city="c", revision=2)
+    assert [c.winner for c in book.of_kind("collision")] == ["dynamics"]
+    book.deleted("dynamics")
+    create = book.sync_person().to("dynamics")
+    assert create.fields and create.fields["address1_city"] == "c"
+    book.lead_id = create.record.id if create.record else ""
+    book.lands(create)
+    assert [c.winner for c in book.of_kind("collision")] == ["dynamics"]
