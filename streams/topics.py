@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from schemas.topics import FOR_EVER, INPUT_TOPICS, MESSAGE_BYTES_MAX, PARTITIONS, TOPICS
+from schemas.topics import FOR_EVER, MESSAGE_BYTES_MAX, PARTITIONS, TOPICS
 from streams.settings import Settings
 
 CHANGELOGS = {"people": "person.changes", "marketo-links": "marketo.changes", "dynamics-links": "dynamics.changes"}
@@ -147,8 +147,3 @@ def _acceptable(setting: str, found: str | None, wanted: str) -> bool:
     if setting == "retention.ms":
         return wanted != str(FOR_EVER) or found == wanted
     return int(found) >= int(wanted)
-
-
-def input_topics(settings: Settings) -> tuple[str, ...]:
-    """The topics that intake reads, by their names on the broker."""
-    return tuple(settings.topic(name) for name in INPUT_TOPICS)

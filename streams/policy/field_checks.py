@@ -8,8 +8,8 @@ from streams.policy.field import RECEIVERS, TYPE_OF_COMPUTED, ReadField
 from streams.policy.located import Items, Leaf, Section
 from streams.policy.mistakes import quoted
 from streams.sync.messages import Value
-from streams.sync.policy import FieldRule
-from streams.sync.values import EXPECTED, TEXT_TYPES, Unconvertible, canonical, to_system
+from streams.sync.policy import TEXT_TYPES, FieldRule
+from streams.sync.values import EXPECTED, Unconvertible, canonical, to_system
 
 
 def check_field(field: ReadField) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from schemas.vocabulary import DYNAMICS, MARKETO
 from streams.sync import commands, edits, lifecycle, records
-from streams.sync.messages import Record
 from streams.sync.outcome import Fold
 from streams.sync.person import Flight, SyncError, SystemState, Wish
 
@@ -73,16 +72,9 @@ def _gone(fold: Fold, state: SystemState, flight: Flight) -> None:
     creates = flight.operation == "create"
     if change.gone == "closed" or (change.system == MARKETO and (creates or state.link is not None)):
         flight.gone = change.gone  # the feed says what became of it
-    elif creates:
-        lifecycle.end_creation(fold, change.system, _created_id(flight, change.record))
+    elif creates and flight.record is not None:
+        lifecycle.end_creation(fold, DYNAMICS, flight.record.id)
     elif change.system == MARKETO:
         lifecycle.after_deletion_in_marketo(fold)
     elif state.link is not None:
         lifecycle.close(fold, DYNAMICS, "deleted")
-
-
-def _created_id(flight: Flight, record: Record | None) -> str:
-    """The id of the record that a create was to make; in Marketo it may never have been told."""
-    if flight.record is not None:
-        return flight.record.id
-    return record.id if record is not None else f"#{flight.creation}"

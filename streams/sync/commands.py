@@ -49,9 +49,8 @@ def _send(fold: Fold, system: System, due: dict[str, Edit]) -> None:
     elif state.qualify is not None and state.link.type == "lead":
         lane, state.qualify = state.qualify, None
         _emit(fold, system, "qualify", {}, _linked_record(fold, system), lane=lane)
-    else:
-        if system == DYNAMICS and fold.person.conversion is not None:
-            return  # the contact's first row says what it holds, and whether the filter lets it through
+    elif system == MARKETO or fold.person.conversion is None:
+        # A contact's first row says what it holds, and whether the filter lets it through: nothing goes there before.
         _update(fold, system, {} if state.link.unread else due)  # what a record holds is read before it is written
 
 

@@ -28,6 +28,7 @@ def is_of_our_creation(creation: int | None, record: Record, flight: Flight | No
 
 
 def is_repeat(link: Link, version: int | None, time: str | None) -> bool:
+    """Whether a change is not newer than the last one folded, or than the view that stands for what came before."""
     if version is None:
         return False
     if version <= link.version:
@@ -42,6 +43,7 @@ def is_repeat(link: Link, version: int | None, time: str | None) -> bool:
 
 
 def note_shown(fold: Fold, link: Link) -> None:
+    """Keep the version, the key's number and the filter's word that a change shows."""
     change = fold.change
     link.version = max(link.version, change.version or 0)
     if change.creation is not None:

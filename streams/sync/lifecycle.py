@@ -41,11 +41,16 @@ def close(fold: Fold, system: System, closure: Closure) -> None:
     other.delete = other.link is not None and other_system(system) in fold.policy.propagate_deletes_to
     if system == DYNAMICS:
         state.flight = None
-        fold.person.syncable = None
-        fold.person.conversion = None
+        _forget_the_dynamics_record(fold)
         linking.tell_marketo(fold, "is_deleted", True)
     elif flight is None or flight.gone:
         after_deletion_in_marketo(fold)
+
+
+def _forget_the_dynamics_record(fold: Fold) -> None:
+    """The filter's word and an awaited first row go with the record that they were of."""
+    fold.person.syncable = None
+    fold.person.conversion = None
 
 
 def end_creation(fold: Fold, system: System, record_id: str) -> None:
@@ -104,8 +109,7 @@ def on_merged(fold: Fold) -> None:
     state.flight = state.link = state.qualify = None
     state.closed = linking.with_closed(state, record.id, "merged")
     if change.system == DYNAMICS:
-        fold.person.syncable = None
-        fold.person.conversion = None
+        _forget_the_dynamics_record(fold)
     fold.log("merged", f"{change.system}/{record.id}", record=record)
     if change.winner is not None and change.winner_person_key == change.person_key:
         state.link = Link(change.winner.type, change.winner.id, unread=True)
@@ -197,8 +201,7 @@ def on_unlinked(fold: Fold) -> None:
         return
     state.flight = state.wish = state.qualify = None
     if change.system == DYNAMICS:
-        fold.person.syncable = None
-        fold.person.conversion = None
+        _forget_the_dynamics_record(fold)
         fold.person.record_type = None
         fold.person.marketo.wish = None
     fold.log("unlinked", f"{change.system}/{record.id}", record=record)

@@ -17,6 +17,9 @@ from streams.sync.messages import Value
 FieldType = Literal[
     "text", "email", "phone", "url", "integer", "decimal", "boolean", "date", "datetime", "option", "options"
 ]
+TEXT_TYPES: frozenset[FieldType] = frozenset(("text", "email", "phone", "url"))
+"""Types whose values are texts in both systems, and canonical as they are."""
+
 Direction = Literal["both", "to_marketo", "to_dynamics"]
 Winner = Literal["authority", "marketo", "dynamics", "latest"]
 Computed = Literal["record_type", "is_deleted"]
@@ -136,11 +139,7 @@ def compiled(
         propagate_deletes_to=propagate_deletes_to,
         filter_column=filter_column,
         inbound_texts={
-            kind: {
-                column: rule.name
-                for column, rule in inbound[kind].items()
-                if rule.type in ("text", "email", "phone", "url")
-            }
+            kind: {column: rule.name for column, rule in inbound[kind].items() if rule.type in TEXT_TYPES}
             for kind in kinds
         },
     )

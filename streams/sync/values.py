@@ -20,9 +20,7 @@ from math import isfinite
 
 from schemas.vocabulary import INTEGER_MAX, System
 from streams.sync.messages import Value
-from streams.sync.policy import FieldRule, FieldType
-
-TEXT_TYPES: frozenset[FieldType] = frozenset(("text", "email", "phone", "url"))
+from streams.sync.policy import TEXT_TYPES, FieldRule, FieldType
 
 EXPECTED: Mapping[FieldType, str] = {
     "text": "text",

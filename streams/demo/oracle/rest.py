@@ -10,8 +10,8 @@ from streams.demo.oracle.follow import Oracle
 from streams.sync.limits import REWRITES_MAX
 from streams.sync.messages import Value
 from streams.sync.person import other_system
-from streams.sync.policy import FieldRule
-from streams.sync.values import TEXT_TYPES, canonical
+from streams.sync.policy import TEXT_TYPES, FieldRule
+from streams.sync.values import canonical
 
 Blocked = Literal["must", "may", "no"]
 """Whether a sync error must be open for a direction."""
