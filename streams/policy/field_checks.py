@@ -97,7 +97,8 @@ def with_default(field: ReadField) -> FieldRule:
     fits = isinstance(value, str) or rule.type not in TEXT_TYPES
     default = canonical(rule, "marketo", value)
     try:
-        to_system(rule, "marketo", default)
+        for receiver in RECEIVERS[rule.direction]:
+            to_system(rule, receiver, default)
     except Unconvertible:
         fits = False
     if default is None or not fits:

@@ -177,7 +177,7 @@ def _chosen(rule: AttributeRule, value: Value) -> list[str | int | float | bool]
         return [] if value is None else [value]
     numbers = any(isinstance(option, int) for option in rule.options or ())
     parts = [part.strip() for part in value.split("," if numbers else ";")]
-    return [int(part) if numbers and part.isdecimal() else part for part in parts]
+    return [int(part) if numbers and part.removeprefix("-").isdecimal() else part for part in parts]
 
 
 def _malformed(rule: AttributeRule, value: Value) -> str | None:

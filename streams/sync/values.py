@@ -5,8 +5,16 @@ an option number that the policy's table lacks) stays exactly as it came, so tha
 truthfully; only `to_system` refuses it, when it would have to be written to the other side (design, "Policy": "Field types
 convert losslessly or the field's sync fails; never truncate"). Null, the empty text and the empty list are one value.
 
-Option sets are numbers in Dynamics and words in Marketo; the canonical form is the word, by the policy's own table. A
+Option sets are numbers in Dynamics and words in Marketo; the canonical form is the word, by the policy's own table. Either
+system may be found holding the other's spelling, which is taken where its own has no such option; it is written its own. A
 multi-select is `1,3` in Dynamics and `A;B` in Marketo: a set, so its canonical order is the table's.
+
+Several spellings of one value are read (Marketo's rows give JSON's own types, its change feed texts such as "True", "10.40"
+and 2026-09-01T09:14:07+0000) and nothing is guessed: "yes", "1,5", a time without a zone, a time where a day belongs, "warm"
+where the option is "Warm" are of no type. What no column of a type can hold exactly is not written (DYNAMICS_LIMITS). What
+depends on the single column (length, range) is for the rules to say (`validation`). What is left shows when it has landed and
+is a rewriting (design, "Sight, collisions, commands"): a decimal rounded to its column's precision, or kept by Marketo in
+single precision; the fraction of a second; a text trimmed, or one that reads like a time and loses its last zeros.
 """
 
 from __future__ import annotations
@@ -17,6 +25,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from math import isfinite
+from typing import Any, NamedTuple
 
 from schemas.vocabulary import INTEGER_MAX, System
 from streams.sync.messages import Value
@@ -46,19 +55,38 @@ _OPTION_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATETIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})T((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])"
-    r"(?:\.([0-9]{1,9}))?(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+    r"(?:\.([0-9]{1,9}))?(Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])(?:(?<=Z)\+0000)?"  # Marketo also says Z+0000
 )
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
-class Unconvertible(ValueError):  # noqa: N818  it is an answer that the core acts on, not a failure of ours
-    """A canonical value that is not of its field's type: the field's sync fails, nothing is guessed or cut."""
+class Limit(NamedTuple):
+    """What Dynamics can hold of a type's values, in any column of that type. `said`: the same for messages."""
 
-    def __init__(self, rule: FieldRule, value: Value) -> None:
+    holds: Callable[[Any], bool]
+    said: str
+
+
+_FROM_1753 = Limit(lambda value: value >= "1753", "from 1753 on")
+
+DYNAMICS_LIMITS: Mapping[FieldType, Limit] = {
+    "date": _FROM_1753,
+    "datetime": _FROM_1753,
+    "decimal": Limit(lambda value: round(value, 10) == value, "with at most 10 decimals"),
+    "options": Limit(lambda value: len(value) <= 150, "at most 150 at once"),
+}
+"""From "Behavior and format of the date and time column", "Column data types" and "Choices columns" of Dataverse. A whole
+number has no limit of its own: a column of size Big holds 64 bits. Marketo's documents state no such limits."""
+
+
+class Unconvertible(ValueError):  # noqa: N818  it is an answer that the core acts on, not a failure of ours
+    """A canonical value that its field cannot take: the field's sync fails, nothing is guessed or cut."""
+
+    def __init__(self, rule: FieldRule, value: Value, limit: Limit | None = None) -> None:
         self.field = rule.name
         self.type: FieldType = rule.type
         self.value = value
-        self.expected = EXPECTED[rule.type] + _options_shown(rule)
+        self.expected = EXPECTED[rule.type] + (f", {limit.said}" if limit else "") + _options_shown(rule)
         super().__init__(f"{self.field} holds {shown(value)}; it takes {self.expected}")
 
 
@@ -87,23 +115,22 @@ def canonical(rule: FieldRule, system: System, value: Value) -> Value:
 
 
 def to_system(rule: FieldRule, system: System, value: Value) -> Value:
-    """The canonical value as this system spells it. Raises Unconvertible where it is not of the field's type."""
+    """The canonical value as this system spells it. Raises Unconvertible where no field of the type can hold it there."""
     if value is None:
         return None
     if type(value) is str and rule.type in TEXT_TYPES:
         return value
     if not _IS_OF_TYPE[rule.type](rule, value):
         raise Unconvertible(rule, value)
-    if rule.type == "option":
-        return _option_to_system(rule, system, value)
-    if rule.type == "options":
-        return _options_to_system(rule, system, value)
-    return value
+    limit = DYNAMICS_LIMITS.get(rule.type) if system == "dynamics" else None
+    if limit is not None and not limit.holds(value):
+        raise Unconvertible(rule, value, limit)
+    return _options_to_system(rule, system, value) if rule.type in ("option", "options") else value
 
 
 def _text(rule: FieldRule, system: System, value: Value) -> Value:
     """Numbers and booleans in a text field become their JSON text; a list is no text and stays."""
-    return json.dumps(value) if isinstance(value, (bool, int, float)) and _is_finite(value) else value
+    return json.dumps(value) if isinstance(value, (bool, int, float)) and isfinite(value) else value
 
 
 def _integer(rule: FieldRule, system: System, value: Value) -> Value:
@@ -152,7 +179,7 @@ def _datetime(rule: FieldRule, system: System, value: Value) -> Value:
         return value
     day, clock, fraction, zone = match.groups()
     try:
-        instant = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if zone == 'Z' else zone}").astimezone(UTC)
+        instant = datetime.fromisoformat(f"{day}T{clock}{zone}").astimezone(UTC)
     except (ValueError, OverflowError):  # no such day, or a year before 1 or after 9999 in UTC
         return value
     digits = (fraction or "").rstrip("0")
@@ -160,67 +187,49 @@ def _datetime(rule: FieldRule, system: System, value: Value) -> Value:
 
 
 def _option(rule: FieldRule, system: System, value: Value) -> Value:
-    if system == "marketo":
-        return value
-    label = _label(rule, value)
+    label = _label(rule, system, value)
     return value if label is None else label
 
 
-def _label(rule: FieldRule, value: object) -> str | None:
-    """The label of a Dynamics option number, written as a number or as its digits."""
-    if isinstance(value, str):
-        value = int(value) if _OPTION_NUMBER.fullmatch(value) else None
-    if value is None or isinstance(value, bool) or not isinstance(value, (int, float)):
+def _label(rule: FieldRule, system: System, spelt: object) -> str | None:
+    """The option of this word or number. What might be either is read as its own system spells options."""
+    if isinstance(spelt, bool) or not isinstance(spelt, (str, int, float)):
         return None
-    for label, number in _table(rule).items():
-        if number == value:
+    table = _table(rule)
+    if system == "marketo" and str(spelt) in table:
+        return str(spelt)
+    number = int(spelt) if isinstance(spelt, str) and _OPTION_NUMBER.fullmatch(spelt) else spelt
+    for label, its_number in table.items():
+        if its_number == number:
             return label
-    return None
+    return spelt if isinstance(spelt, str) and spelt in table else None
 
 
 def _options(rule: FieldRule, system: System, value: Value) -> Value:
     """All of the options are known, or the value stays whole as it came."""
-    labels = {_part_label(rule, system, part) for part in _parts(system, value)}
+    labels = {_label(rule, system, part) for part in _parts(system, value)}
     if not labels or None in labels:
         return value
     return tuple(label for label in _table(rule) if label in labels)
 
 
 def _parts(system: System, value: Value) -> list[object]:
+    """The parts of a multi-select; blanks beside a separator say nothing (`1, 9`)."""
     if isinstance(value, str):
         separator = ";" if system == "marketo" else ","
-        return [part.strip() for part in value.split(separator)]
+        return [part.strip(" ") for part in value.split(separator)]
     return list(value) if isinstance(value, (tuple, list)) else [value]
 
 
-def _part_label(rule: FieldRule, system: System, part: object) -> str | None:
-    """A list may also hold labels on the Dynamics side: rows read with their formatted values do."""
-    if isinstance(part, str) and part in _table(rule):
-        return part
-    return None if system == "marketo" else _label(rule, part)
-
-
-def _option_to_system(rule: FieldRule, system: System, value: Value) -> Value:
-    return value if system == "marketo" else _table(rule)[str(value)]
-
-
 def _options_to_system(rule: FieldRule, system: System, value: Value) -> Value:
+    if isinstance(value, str):
+        return value if system == "marketo" else _table(rule)[value]
     labels = value if isinstance(value, (tuple, list)) else ()
-    if system == "marketo":
-        return ";".join(labels)
-    return ",".join(str(_table(rule)[label]) for label in labels)
+    return ";".join(labels) if system == "marketo" else ",".join(str(_table(rule)[label]) for label in labels)
 
 
 def _table(rule: FieldRule) -> Mapping[str, int]:
     return rule.options or {}
-
-
-def _is_finite(value: Value) -> bool:
-    return not isinstance(value, float) or isfinite(value)
-
-
-def _is_text(rule: FieldRule, value: Value) -> bool:
-    return isinstance(value, str)
 
 
 def _is_integer(rule: FieldRule, value: Value) -> bool:
@@ -229,10 +238,6 @@ def _is_integer(rule: FieldRule, value: Value) -> bool:
 
 def _is_decimal(rule: FieldRule, value: Value) -> bool:
     return _is_integer(rule, value) or (isinstance(value, float) and isfinite(value))
-
-
-def _is_boolean(rule: FieldRule, value: Value) -> bool:
-    return isinstance(value, bool)
 
 
 def is_date(text: str) -> bool:
@@ -257,7 +262,8 @@ def _is_date(rule: FieldRule, value: Value) -> bool:
 
 
 def _is_datetime(rule: FieldRule, value: Value) -> bool:
-    return isinstance(value, str) and is_datetime(value)
+    """In UTC: what has no name there (the year 0) would come back from no system as it was sent."""
+    return isinstance(value, str) and value.endswith("Z") and is_datetime(value)
 
 
 def _is_option(rule: FieldRule, value: Value) -> bool:
@@ -280,10 +286,10 @@ _CANONICAL: Mapping[FieldType, Callable[[FieldRule, System, Value], Value]] = {
 }
 
 _IS_OF_TYPE: Mapping[FieldType, Callable[[FieldRule, Value], bool]] = {
-    **dict.fromkeys(TEXT_TYPES, _is_text),
+    **dict.fromkeys(TEXT_TYPES, lambda rule, value: isinstance(value, str)),
     "integer": _is_integer,
     "decimal": _is_decimal,
-    "boolean": _is_boolean,
+    "boolean": lambda rule, value: isinstance(value, bool),
     "date": _is_date,
     "datetime": _is_datetime,
     "option": _is_option,

@@ -164,6 +164,12 @@ PLANTED: dict[str, tuple[str, str, str, str]] = {
     "a number as default of a text": ("(no topic)", "^2.50", "found 2.5", "in quotes"),
     "a section as default": ("(no topic)", "^{a: b}", "a section", "text"),
     "a default that is no option": ("type: option", "type: option\n    default: ^Tepid", '"Tepid"', "Hot, Cold"),
+    "a default that one of its receivers cannot hold": (
+        TOPIC,
+        "{marketo: topic, lead: revenue, type: decimal, default: ^0.12345678901}",
+        "found 0.12345678901",
+        "a number",
+    ),
     "a default that is too long": ("(no topic)", f"^{'x' * 301}", "has 301 characters", "a value within it"),
     "a column in two fields": (
         TOPIC,

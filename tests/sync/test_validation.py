@@ -68,6 +68,7 @@ KEPT: tuple[tuple[dict[str, Any], Any], ...] = (
     ({"minimum": 0, "maximum": 10}, 10),
     ({"options": frozenset((1, 2))}, 2),
     ({"options": frozenset((1, 2)), "multiple": True}, "2,1"),
+    ({"options": frozenset((-1, 2)), "multiple": True}, "-1,2"),
     ({"options": frozenset(("A", "B")), "multiple": True}, "A;B"),
     ({"format": "email"}, "ada.lovelace+crm@mail.example.co.uk"),
     ({"format": "date"}, "2028-02-29"),
