@@ -219,7 +219,8 @@ def _emit(
 ) -> None:
     """Put a command in flight and among what is to be sent."""
     state, change = fold.person.system(system), fold.change
-    state.revision += 1
+    # Above what the record shows too: an installation before this one, whose log is lost, may have written there.
+    state.revision = max(state.revision, state.link.revision if state.link is not None else 0) + 1
     causes = dict.fromkeys([cause or change.change_id, *(e.change_id for e in carried.values() if e.change_id)])
     flight = Flight(
         command_id_of(change.person_key, system, state.revision, change.change_id),

@@ -150,6 +150,8 @@ def _fold_differences(fold: Fold, system: System) -> None:
         known = edits.held_value(fold, other, name)
         rule = fold.policy.fields.get(name)
         if rule is None or known == value or (known is edits.UNKNOWN and value is None):
+            if known == value and name in fold.person.moving:
+                edits.hold(fold.person.moving[name], system, value)  # both hold it, whichever was read first
             continue
         if known is edits.UNKNOWN or known is None or rule.direction != "both":
             edits.fold_edit(fold, system, name, edits.new_edit(fold, system, value))
@@ -164,11 +166,16 @@ def _fold_differences(fold: Fold, system: System) -> None:
 
 
 def _fold_first_contact_row(fold: Fold, conversion: Conversion) -> None:
-    """A contact's first row: what the lead held is no edit, and what the void command carried has landed with it."""
+    """A contact's first row: what the lead held is no edit, and what the void command carried has landed with it.
+
+    Where we qualified the lead ourselves, what no lead could hold, and what only Dynamics decides, was filled in by it: nobody
+    entered that. Another value may have been entered in the lead just before.
+    """
+    weak = edits.is_our_own(fold)
     for name, value in (fold.change.fields or {}).items():
         held, rule = edits.held_value(fold, DYNAMICS, name), fold.policy.fields.get(name)
         if held is edits.UNKNOWN or held == value or (rule is not None and rule.direction == "to_marketo"):
-            edits.fold_edit(fold, DYNAMICS, name, edits.new_edit(fold, DYNAMICS, value))
+            edits.fold_edit(fold, DYNAMICS, name, edits.new_edit(fold, DYNAMICS, value, weak))
             continue
         field, sent = edits.moving_field(fold, name), conversion.void.get(name)
         if sent is not None and sent.value == value:

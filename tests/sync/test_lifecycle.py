@@ -201,6 +201,23 @@ def test_in_a_contacts_first_row_what_the_lead_held_is_no_edit() -> None:
     assert book.known.moving["phone"].dynamics.edit.value == "3"
 
 
+def test_what_dynamics_fills_in_when_we_qualify_makes_no_deleted_person_again() -> None:
+    """The contact's status and owner are nobody's edits; somebody's who qualified it by hand are."""
+    made = {}
+    for who in ("leadsync", "sam"):
+        book = Playbook().marketo(kind="created", lastName="Lovelace")
+        book.sync_person(sync_as="contact")
+        create = book.to("dynamics")
+        book.lead_id = create.record.id if create.record else ""
+        book.lands(create)
+        told = book.to("marketo")
+        book.happens("converted", book.record("dynamics"), contact=Record("dynamics", "contact", CONTACT_ID), who=who)
+        book.contact(who=who, lastname="Lovelace", statecode=0, ownerid="sync-user")
+        book.deleted("marketo").answers(told, "gone")
+        made[who] = [command.operation for command in book.out if command.system == "marketo"]
+    assert made == {"leadsync": [], "sam": ["create"]}
+
+
 def test_in_a_contacts_first_row_what_the_void_command_carried_has_landed() -> None:
     book = Playbook().linked_lead(phone="1")
     book.marketo(phone="2")
