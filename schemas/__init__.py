@@ -8,6 +8,8 @@ JSON Schema and AsyncAPI are generated from these models (`python -m schemas.exp
 from schemas.activity import Activity
 from schemas.apply_command import ApplyCommand
 from schemas.apply_result import ApplyResult
+from schemas.checkpoint import Checkpoint
+from schemas.known_record import KnownRecord
 from schemas.person_change import PersonChange
 from schemas.policy_record import PolicyRecord
 from schemas.rejection import Rejection
@@ -19,6 +21,8 @@ __all__ = [
     "Activity",
     "ApplyCommand",
     "ApplyResult",
+    "Checkpoint",
+    "KnownRecord",
     "PersonChange",
     "PolicyRecord",
     "Rejection",

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from schemas.activity import Activity
 from schemas.apply_command import ApplyCommand
 from schemas.apply_result import ApplyResult
+from schemas.checkpoint import Checkpoint
+from schemas.known_record import KnownRecord
 from schemas.person_change import PersonChange
 from schemas.policy_record import PolicyRecord
 from schemas.rejection import Rejection
@@ -59,6 +61,7 @@ def _by_time(name: str, contract: type[Contract], key: str, days: int) -> TopicS
 
 STREAM = "the stream: the record's id, for a contact the id of the lead it came from"
 PERSON = "person_key"
+RECORD = "the record's id"
 
 TOPICS: Mapping[str, TopicSpec] = {
     spec.name: spec
@@ -73,6 +76,9 @@ TOPICS: Mapping[str, TopicSpec] = {
         _by_time("dynamics.commands", ApplyCommand, PERSON, 14),
         _by_time("dynamics.commands.background", ApplyCommand, PERSON, 14),
         _by_time("activity-log", Activity, PERSON, 90),
+        TopicSpec("marketo.records", KnownRecord, RECORD, FOR_EVER, compacted=True),
+        TopicSpec("dynamics.records", KnownRecord, RECORD, FOR_EVER, compacted=True),
+        TopicSpec("checkpoints", Checkpoint, "the system", FOR_EVER, compacted=True, single_partition=True),
         TopicSpec("policies", PolicyRecord, "digest, or in-force", FOR_EVER, compacted=True, single_partition=True),
         _by_time("dead-letter", Rejection, "the key as it came", 30),
     )
@@ -80,3 +86,6 @@ TOPICS: Mapping[str, TopicSpec] = {
 
 INPUT_TOPICS = ("marketo.changes", "dynamics.changes", "marketo.results", "dynamics.results")
 """What intake reads; `sync` reads `person.changes`."""
+
+CONNECTOR_TOPICS = ("marketo.records", "dynamics.records", "checkpoints")
+"""What the connectors keep for themselves: each writes its own system's, and nobody else reads them."""

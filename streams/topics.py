@@ -114,11 +114,11 @@ async def _until_seen(admin: Any, names: list[str]) -> None:
 
 
 def _check_partitions(settings: Settings, there: Mapping[str, int], wanted: Mapping[str, Wanted]) -> None:
-    """The number may be any, chosen at creation; but a table's changelog has as many as its source topic, policies one."""
+    """The number may be any, chosen at creation; but a table's changelog has as many as its source topic, and what is kept whole has one."""
     complaints = []
-    policies = settings.topic("policies")
-    if there.get(policies, 1) != 1:
-        complaints.append(f"{policies}: {there[policies]} partitions; it must have 1")
+    for topic in (spec.named(settings.prefix) for spec in TOPICS.values() if spec.single_partition):
+        if there.get(topic, 1) != 1:
+            complaints.append(f"{topic}: {there[topic]} partitions; it must have 1")
     for table, source in CHANGELOGS.items():
         changelog, topic = changelog_topic(settings, table), settings.topic(source)
         if there[changelog] != there[topic]:

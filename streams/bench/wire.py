@@ -22,7 +22,7 @@ from aiokafka.errors import (
     for_code,
 )
 
-from schemas.topics import INPUT_TOPICS, TOPICS
+from schemas.topics import CONNECTOR_TOPICS, INPUT_TOPICS, TOPICS
 from schemas.vocabulary import SYSTEMS
 from streams import cloudevents
 from streams.bench.ranges import Hop, Range, Wave, read_ranges
@@ -184,7 +184,7 @@ def hop_topics(settings: Settings) -> tuple[tuple[list[str], list[str]], tuple[l
     sources = [settings.topic(name) for name in INPUT_TOPICS]
     links = [changelog_topic(settings, f"{system}-links") for system in SYSTEMS]
     person_changes = [settings.topic("person.changes")]
-    others = {*INPUT_TOPICS, "person.changes", "policies", "dead-letter"}
+    others = {*INPUT_TOPICS, *CONNECTOR_TOPICS, "person.changes", "policies", "dead-letter"}
     from_sync = [settings.topic(name) for name in TOPICS if name not in others]
     return (sources, person_changes + links), (person_changes, [*from_sync, changelog_topic(settings, "people")])
 
