@@ -21,7 +21,7 @@ from streams.codec import (
     decode_person_change,
     decode_source_change,
     encode,
-    rejection_of,
+    rejection_of_record,
 )
 from streams.intake import Resolved, resolve_change, resolve_result
 from streams.lane import Batch, BatchResult, Output, Record
@@ -56,16 +56,7 @@ class Policies(Protocol):
 def rejected(record: Record, error: Unreadable, source: str, topic: Topic, tally: Tally) -> Output:
     """The dead letter of a record: same key, so that corrected ones can be put back in order."""
     tally.rejections[error.reason] += 1
-    body = rejection_of(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        timestamp_ms=record.timestamp,
-        value=record.value,
-        headers=record.headers,
-        reason=error.reason,
-        detail=error.detail,
-    )
+    body = rejection_of_record(record, error)
     ce_id = f"{record.topic}/{record.partition}/{record.offset}"
     return Output(topic("dead-letter"), record.key, body, cloudevents.headers(ce_id, REJECTION, source))
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,20 @@ from streams.settings import Settings, SettingsError, security_from
 COMMANDS = {
     "bench": "streams.bench.command:bench",
     "broker": "streams.broker.command:broker",
+    "bootstrap": "streams.instances.bootstrap_command:bootstrap",
     "check": "streams.policy.command:check",
+    "connector": "streams.connectors.command:connector",
     "dead-letters": "streams.operating.command:dead_letters",
     "demo": "streams.demo.command:demo",
+    "doctor": "streams.instances.command:doctor",
     "errors": "streams.operating.command:errors",
     "person": "streams.operating.command:person",
     "policy": "streams.operating.command:policy",
     "record": "streams.fixtures.command:record",
     "replay": "streams.fixtures.command:replay",
+    "rules": "streams.instances.command:rules",
+    "setup": "streams.instances.command:setup",
+    "simulate": "streams.simulators.command:simulate",
     "sync-person": "streams.operating.command:sync_person",
     "topics": "streams.operating.command:topics",
     "worker": "streams.cli:worker",
@@ -37,13 +43,17 @@ EX_USAGE = 2
 
 
 class Commands(click.Group):
-    """Looks commands up in COMMANDS."""
+    """Looks commands up in a table of where they are."""
+
+    def __init__(self, *arguments: Any, places: Mapping[str, str], **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._places = places
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
+        return sorted(self._places)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        place = COMMANDS.get(cmd_name)
+        place = self._places.get(cmd_name)
         if place is None:
             return None
         module, _, name = place.partition(":")
@@ -132,7 +142,7 @@ def worker(
     raise SystemExit(run(run_worker(settings, policy, create_topics=create_topics), settings))
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, places=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="leadsync")
 def cli() -> None:
     """Keeps the person records of Marketo and Dynamics 365 alike, both ways, on Kafka."""

@@ -127,6 +127,20 @@ def rejection_of(
     return rejection.model_dump_json(exclude_none=True).encode()
 
 
+def rejection_of_record(record: Any, error: Unreadable) -> bytes:
+    """The same, of a record as any of our consumers hands it over."""
+    return rejection_of(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp_ms=record.timestamp,
+        value=record.value,
+        headers=record.headers,
+        reason=error.reason,
+        detail=error.detail,
+    )
+
+
 def _base64(content: bytes, bytes_max: int) -> str:
     return base64.b64encode(content[:bytes_max]).decode()
 

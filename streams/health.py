@@ -1,4 +1,4 @@
-"""The worker's one port: `/health/live`, `/health/ready` and `/metrics`. Nothing else is served, and nothing is changed.
+"""The one port of a worker or a connector: `/health/live`, `/health/ready` and `/metrics`. Nothing else is served, and nothing is changed.
 
 Live is answered by the event loop that handles the batches, so it says that the loop still turns: restart a worker that
 does not answer. Ready says that the tables are recovered and the partitions flow; send nobody away for not being ready
@@ -11,38 +11,69 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from streams.metrics import Metrics
 from streams.settings import Settings, SettingsError
 
 PORT_MAX = 65_535
+LINE_BYTES_MAX = 8_190
 CLOSE_SECONDS = 1.0
 """How long a scrape that is under way may take when the worker stops."""
 
 Ready = Callable[[], str | None]
+
+
+class Measured(Protocol):
+    """Whatever has metrics: a worker, a connector."""
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """What `/metrics` tells."""
+
+
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 @asynccontextmanager
-async def serve_health(settings: Settings, metrics: Metrics, ready: Ready) -> AsyncIterator[int]:
+async def serve_health(settings: Settings, metrics: Measured, ready: Ready) -> AsyncIterator[int]:
     """Serve on `settings.host` and `settings.port` (0: a free one) until left; yields the port.
 
     `ready` returns None when ready, else one line that says what is awaited. Raises SettingsError where the port cannot
     be had.
     """
-    runner = web.AppRunner(_application(metrics, ready), access_log=None, shutdown_timeout=CLOSE_SECONDS)
+    what = "health and metrics cannot listen"
+    async with listening(_application(metrics, ready), settings.host, settings.port, what, "--port") as port:
+        yield port
+
+
+@asynccontextmanager
+async def listening(
+    application: web.Application, host: str, port: int, what: str, option: str, line_bytes_max: int = LINE_BYTES_MAX
+) -> AsyncIterator[int]:
+    """Serve an application until left; yields the port. Raises SettingsError, which says `what` cannot be, and the option.
+
+    `line_bytes_max`: of a request line and a header.
+    """
+    runner = web.AppRunner(
+        application,
+        access_log=None,
+        shutdown_timeout=CLOSE_SECONDS,
+        max_line_size=line_bytes_max,
+        max_field_size=line_bytes_max,
+    )
     await runner.setup()
     try:
-        await _listen(runner, settings)
+        await _listen(runner, host, port, what, option)
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
 
 
-def _application(metrics: Metrics, ready: Ready) -> web.Application:
+def _application(metrics: Measured, ready: Ready) -> web.Application:
     handlers: Mapping[str, Handler] = {
         "/health/live": _live,
         "/health/ready": _ready(ready),
@@ -54,15 +85,14 @@ def _application(metrics: Metrics, ready: Ready) -> web.Application:
     return application
 
 
-async def _listen(runner: web.AppRunner, settings: Settings) -> None:
+async def _listen(runner: web.AppRunner, host: str, port: int, what: str, option: str) -> None:
     try:
-        if not 0 <= settings.port <= PORT_MAX:  # uvloop would take it modulo 65,536
+        if not 0 <= port <= PORT_MAX:  # uvloop would take it modulo 65,536
             raise OverflowError(f"ports go up to {PORT_MAX}")
-        await web.TCPSite(runner, settings.host, settings.port).start()
+        await web.TCPSite(runner, host, port).start()
     except (OSError, OverflowError) as error:
         raise SettingsError(
-            f"health and metrics cannot listen on {settings.host}:{settings.port}: {_reason(error)}; "
-            "name another with --port (0: a free one) or --host"
+            f"{what} on {host}:{port}: {_reason(error)}; name another with {option} (0: a free one) or --host"
         ) from None
 
 
@@ -87,7 +117,7 @@ def _ready(ready: Ready) -> Handler:
     return handler
 
 
-def _metrics(metrics: Metrics) -> Handler:
+def _metrics(metrics: Measured) -> Handler:
     async def handler(request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(metrics.registry), headers={"Content-Type": content_type})

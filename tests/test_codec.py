@@ -30,6 +30,7 @@ from schemas.topics import BODY_BYTES_MAX
 from schemas.vocabulary import INTEGER_MAX, Contract, Record
 from streams import codec
 from streams.codec import Unreadable, encode, rejection_of
+from streams.connectors.known import KnownRecord
 from streams.sync import messages
 from tests import strategies
 from tests.builders import apply_command, apply_result, marketo_change, person_change, row
@@ -41,10 +42,11 @@ READERS: dict[type[Contract], Callable[[bytes | None], Any]] = {
     schemas.ApplyCommand: codec.decode_apply_command,
     schemas.Activity: codec.decode_activity,
 }
-NOT_READ_HOT = {schemas.Rejection, schemas.PolicyRecord}
+NOT_READ_HOT = {schemas.Rejection, schemas.PolicyRecord, schemas.Checkpoint, schemas.KnownRecord}
 STRUCTS: dict[type[BaseModel], type[msgspec.Struct]] = {
     **{model: getattr(messages, model.__name__) for model in READERS},
     **{part: getattr(messages, part.__name__) for part in (Record, Row, CollidingEdit)},
+    schemas.KnownRecord: KnownRecord,
 }
 thorough = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 every_contract = pytest.mark.parametrize("model", READERS, ids=lambda model: model.__name__)

@@ -1,0 +1,163 @@
+"""Commands from their topics to an applier, and the answers back. The topic is the queue: what was not committed comes again.
+
+Both lanes run side by side, so that batch work never delays the first one; two commands of one person are never in hand at
+once, since the second would overtake what the first is about to find out. What stood on a topic when the connector started may have
+been carried out by the one before it, and says so (`maybe_done`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.vocabulary import Lane
+from streams.codec import Unreadable, decode_apply_command, rejection_of_record
+from streams.connectors.journal import Entry, Journal, Rejected
+from streams.connectors.pacing import Pacer, Priority
+from streams.sync.messages import ApplyCommand
+
+log = logging.getLogger(__name__)
+
+POLL_MS = 1_000
+TOPIC_OF_LANE: dict[Lane, str] = {"first": "commands", "background": "commands.background"}
+PRIORITY_OF_LANE: dict[Lane, Priority] = {"first": Priority.FIRST, "background": Priority.BACKGROUND}
+
+
+@dataclass(frozen=True)
+class Given:
+    """A command as it was read. `maybe_done`: it, or a repeat of it, may have been carried out before."""
+
+    command: ApplyCommand
+    maybe_done: bool = False
+
+
+Apply = Callable[[list[Given], Priority], Awaitable[Entry]]
+"""Carries out commands, at most one of a person, and says what to write of it. Waits out whatever passes by itself."""
+
+
+class InHand:
+    """The persons whose commands are being carried out, over both lanes."""
+
+    def __init__(self) -> None:
+        self._keys: set[str] = set()
+        self._changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def hold(self, keys: Collection[str]) -> AsyncIterator[None]:
+        """All of them or none, so that two batches never wait for each other."""
+        wanted = set(keys)
+        async with self._changed:
+            await self._changed.wait_for(lambda: not wanted & self._keys)
+            self._keys |= wanted
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._keys -= wanted
+                self._changed.notify_all()
+
+
+class CommandLane:
+    """One lane of one system. `run` in a task."""
+
+    def __init__(
+        self, journal: Journal, lane: Lane, apply: Apply, in_hand: InHand, batch_max: int, pacer: Pacer | None = None
+    ) -> None:
+        """`pacer`: commands are taken when they could be carried out at once, so that those that wait travel together."""
+        self._pacer = pacer
+        self._journal, self._apply, self._in_hand, self._batch_max = journal, apply, in_hand, batch_max
+        self._topic = journal.settings.topic(f"{journal.system}.{TOPIC_OF_LANE[lane]}")
+        self._priority = PRIORITY_OF_LANE[lane]
+        self._may_be_done: dict[TopicPartition, int] = {}
+        self._consumer: Any = AIOKafkaConsumer(
+            **journal.settings.client(f"connector-{journal.system}-{lane}"),
+            group_id=journal.group,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=200,
+        )
+
+    async def start(self) -> None:
+        """Stand at what was committed. The journal must have been started, which ends what its predecessor had open."""
+        await self._consumer.start()
+        self._may_be_done = await stand_at_committed(self._consumer, self._topic)
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._consumer.stop()
+
+    async def run(self) -> None:
+        """Until cancelled. Raises what the journal and the applier raise."""
+        while True:
+            if self._pacer is not None:
+                await self._pacer.room()
+            fetched = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=self._batch_max)
+            records = [record for each in fetched.values() for record in each]
+            if records:
+                await self._handle(records)
+
+    async def _handle(self, records: list[Any]) -> None:
+        given, rejected = [], []
+        for record in records:
+            try:
+                given.append(Given(decode_apply_command(record.value), self._is_maybe_done(record)))
+            except Unreadable as error:
+                rejected.append(Rejected(record.key, _rejection(record, error)))
+        done = Entry(
+            offsets={TopicPartition(record.topic, record.partition): record.offset + 1 for record in records},
+            rejected=tuple(rejected),
+        )
+        *earlier, last = waves(given) or [[]]
+        for wave in earlier:
+            await self._carry_out(wave, Entry())
+        await self._carry_out(last, done)
+
+    async def _carry_out(self, wave: list[Given], done: Entry) -> None:
+        """The last wave's entry also says that all of them are done."""
+        async with self._in_hand.hold({each.command.person_key for each in wave}):
+            entry = await self._apply(wave, self._priority) if wave else Entry()
+            await self._journal.write(replace(entry, offsets=done.offsets, rejected=done.rejected))
+
+    def _is_maybe_done(self, record: Any) -> bool:
+        return bool(record.offset < self._may_be_done.get(TopicPartition(record.topic, record.partition), 0))
+
+
+async def stand_at_committed(consumer: Any, topic: str) -> dict[TopicPartition, int]:
+    """Read on where the group left a topic, else at its beginning; gives the ends, before which anything may have been done.
+
+    Asked for all topics at once, because aiokafka waits where one is named that is missing.
+    """
+    partitions = (await consumer._client.fetch_all_metadata()).partitions_for_topic(topic) or ()
+    places = [TopicPartition(topic, number) for number in sorted(partitions)]
+    consumer.assign(places)
+    beginnings = await consumer.beginning_offsets(places)
+    ends: dict[TopicPartition, int] = await consumer.end_offsets(places)
+    for place in places:
+        committed = await consumer.committed(place)
+        consumer.seek(place, beginnings[place] if committed is None else committed)
+    return ends
+
+
+def waves(given: Iterable[Given]) -> list[list[Given]]:
+    """In order, but no person twice in one wave. What repeats an earlier one may have been done by then."""
+    made: list[list[Given]] = []
+    turns: dict[str, int] = {}
+    for each in given:
+        person = each.command.person_key
+        turn = turns[person] = turns.get(person, -1) + 1
+        if turn == len(made):
+            made.append([])
+        made[turn].append(replace(each, maybe_done=True) if turn else each)
+    return made
+
+
+def _rejection(record: Any, error: Unreadable) -> bytes:
+    log.error("%s[%d]@%d: %s", record.topic, record.partition, record.offset, error)
+    return rejection_of_record(record, error)

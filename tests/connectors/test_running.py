@@ -1,0 +1,77 @@
+"""How a connector process ends: one line for what it may expect, a traceback only for what nobody foresaw."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Coroutine, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from schemas.checkpoint import Checkpoint
+from schemas.vocabulary import MARKETO
+from streams.connectors.journal import Entry, Journal, TakenOver
+from streams.connectors.running import run_connector
+from streams.settings import Settings, SettingsError
+from streams.topics import ensure_topics
+from tests.kafka.workers import workers
+
+
+class Failing:
+    """A connector whose feed fails."""
+
+    def __init__(self, error: Exception | None) -> None:
+        self.error = error
+        self.is_stopped = False
+
+    async def start(self) -> None:
+        pass
+
+    def loops(self) -> Mapping[str, Coroutine[Any, Any, None]]:
+        return {"feed": self._feed()}
+
+    async def _feed(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+    def waiting_for(self) -> str | None:
+        return None
+
+    async def stop(self) -> None:
+        self.is_stopped = True
+
+
+@pytest.mark.kafka
+async def test_what_ends_a_connector_is_one_line(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    """Where another one has taken over, that is; of a mistake of ours the traceback is worth having."""
+    settings = replace(settings, port=0)
+    async with workers(settings, "one"):
+        pass
+    for error, has_traceback in (
+        (TakenOver("another connector for marketo has started"), False),
+        (KeyError("x"), True),
+    ):
+        caplog.clear()
+        failing = Failing(error)
+        with caplog.at_level(logging.CRITICAL):
+            assert await run_connector(settings, MARKETO, lambda *_, failing=failing: failing) == 1
+        [record] = [each for each in caplog.records if each.levelno == logging.CRITICAL]
+        assert record.getMessage() == f"feed ended: {type(error).__name__}: {error}"
+        assert bool(record.exc_info) is has_traceback
+        assert failing.is_stopped
+
+
+@pytest.mark.kafka
+async def test_one_that_cannot_have_its_port_takes_nothing_over(settings: Settings) -> None:
+    """The connector that runs goes on writing."""
+    await ensure_topics(settings)
+    running = Journal(settings, MARKETO)
+    await running.start()
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SettingsError, match="already in use"):
+            await run_connector(replace(settings, port=taken.getsockname()[1]), MARKETO, lambda *_: Failing(None))
+        await running.write(Entry(checkpoint=Checkpoint(system=MARKETO, positions={})))
+    finally:
+        await running.stop()
