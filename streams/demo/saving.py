@@ -91,8 +91,9 @@ class Saving:
         return value if rewrite is None or not isinstance(value, str) else blank_as_none(rewrite(value))
 
     def filled_in(self, kind: RecordKind, given: Mapping[str, Value], time: str) -> dict[str, Value]:
-        """What a new record holds beside what it was given."""
-        defaults = {**self.defaults.get(kind, {}), **dict.fromkeys(self.stamped.get(kind, ()), time)}
+        """What a new record holds beside what it was given. `time`: RFC 3339 in UTC; systems stamp whole seconds."""
+        stamped = dict.fromkeys(self.stamped.get(kind, ()), f"{time[:19]}Z")
+        defaults = {**self.defaults.get(kind, {}), **stamped}
         return {column: value for column, value in defaults.items() if given.get(column) is None}
 
     def refusal(self, kind: RecordKind, written: Mapping[str, Value]) -> Refusal | None:
