@@ -1,0 +1,527 @@
+"""Commands against a simulated instance: each once, whatever is lost on the way, and every one answered or landed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas.identity import key_of, person_key_of
+from schemas.vocabulary import MARKETO, OURSELVES
+from streams.connectors.marketo.answers import field_named
+from streams.connectors.marketo.sending import sent
+from streams.connectors.pacing import Pacer
+from streams.connectors.rest import OutcomeUnknown, Refused
+from streams.simulators.faults import FaultPlan
+from streams.simulators.marketo.limits import Limits
+from streams.sync.messages import ApplyResult
+from tests.connectors.marketo.scene import PACE, Scene, create, delete, kinds, scene, update
+
+LOST = ("timeout_604_after", "dropped_after", "dropped_before")
+PLENTY = {"window_calls": 1_000_000, "daily_calls": 1_000_000}
+
+
+def answers(results: list[ApplyResult]) -> list[tuple[str, str | None]]:
+    return [(each.answer, each.code) for each in results]
+
+
+def landings(made: Scene, record_id: str) -> int:
+    """How many writes of ours the record has seen."""
+    return sum(
+        told[0] in ("landed", "created") and told[1] == record_id and told[-1] is not None
+        for told in made.stage.witness.told
+    )
+
+
+async def test_a_batch_is_one_call_and_each_record_has_its_own_answer() -> None:
+    """Scenario 51: one is too long, one is not there, and the others are written."""
+    async with scene() as made:
+        people = [made.person(jobTitle="CIO") for _ in range(300)]
+        commands = [update(held, 1, person=f"p-{held.id}", jobTitle="CTO") for held in people]
+        commands[7] = update(people[7], 1, person="p-7", jobTitle="x" * 300)
+        commands[9] = update("999", 1, person="p-9", jobTitle="CTO")
+        await made.start()
+        before = len(made.calls)
+        refused, gone = await made.apply(*commands)
+        assert (refused.answer, refused.code, refused.field, refused.person_key) == (
+            "refused",
+            "1003",
+            "jobTitle",
+            "p-7",
+        )
+        assert (gone.answer, gone.person_key) == ("gone", "p-9")
+        assert len(made.calls) - before == 1
+        assert sum(held.values["jobTitle"] == "CTO" and held.revision == 1 for held in people) == 298
+        assert made.expected == 1
+
+
+async def test_a_field_that_marketo_does_not_know_fails_its_own_record_only() -> None:
+    """Scenario 51: whatever part of the batch it is; the answer names the field."""
+    async with scene() as made:
+        people = [made.person(jobTitle="CIO") for _ in range(300)]
+        commands = [update(held, 1, person=f"p-{held.id}", jobTitle="CTO") for held in people]
+        commands[150] = update(people[150], 1, person="p-150", nickname="Ada")
+        await made.start()
+        [refused] = await made.apply(*commands)
+        assert (refused.answer, refused.code, refused.field, refused.person_key) == (
+            "refused",
+            "1006",
+            "nickname",
+            "p-150",
+        )
+        assert sum(held.values["jobTitle"] == "CTO" for held in people) == 299
+
+
+async def test_what_somebody_did_to_our_fields_is_written_over_by_the_next_command() -> None:
+    """Cleared, or another person's key: the record is the command's, and its revision counts for its own person only."""
+    async with scene() as made:
+        cleared, given_away = made.person(), made.person()
+        await made.start()
+        await made.apply(update(cleared, 1), update(given_away, 1, person="p-2"))
+        await made.restart()
+        for held, key in ((cleared, None), (given_away, "p-9#4")):
+            body = [{"id": int(held.id), "leadsyncKey": key, "leadsyncRevision": 9 if key else None}]
+            await made.connector.write_leads("updateOnly", "id", body)
+        commands = update(cleared, 2, city="Oslo"), update(given_away, 2, person="p-2", city="Rome")
+        assert await made.apply(*commands, maybe_done=True) == []
+        assert [(each.key, each.revision, each.values["city"]) for each in (cleared, given_away)] == [
+            ("p-1#0", 2, "Oslo"),
+            ("p-2#0", 2, "Rome"),
+        ]
+
+
+async def test_key_and_revision_stand_in_the_same_write() -> None:
+    """The feed shows all of it as one landing."""
+    async with scene() as made:
+        held = made.person(jobTitle="CIO")
+        await made.start()
+        await made.read()
+        assert await made.apply(update(held, 3, jobTitle="CTO", city="Oslo")) == []
+        [landing] = await made.read()
+        assert (landing.revision, landing.person_key, landing.creation, landing.who) == (3, "p-1", 0, OURSELVES)
+        assert landing.fields == {"jobTitle": "CTO", "city": "Oslo"}
+
+
+@pytest.mark.parametrize("fault", LOST)
+async def test_an_update_of_which_nobody_knows_is_settled_by_reading(fault: str) -> None:
+    """Scenario 56: no write is lost, and none that came through is repeated."""
+    async with scene() as made:
+        held = made.person(jobTitle="CIO")
+        await made.start()
+        made.faults.plan = FaultPlan({fault: 0.5})
+        for revision in range(1, 30):
+            results = await made.apply(update(held, revision, jobTitle=f"CTO {revision}"))
+            assert answers(results) in ([], [("superseded", None)])
+            assert held.revision == revision and landings(made, held.id) == revision
+        assert made.faults.counts[fault] > 5
+
+
+@pytest.mark.parametrize("fault", LOST)
+async def test_a_create_of_which_nobody_knows_is_found_by_its_key(fault: str) -> None:
+    """Scenario 30: one person, once, and its stream says whose it is."""
+    async with scene() as made:
+        await made.start()
+        made.faults.plan = FaultPlan({fault: 0.5})
+        for n in range(20):
+            results = await made.apply(create(f"p-{n}"))
+            [held] = made.of_key(key_of(f"p-{n}", 1))
+            assert answers(results) in ([("created", None)], [("superseded", None)])
+            assert results[0].record == held.record and landings(made, held.id) == 1
+            linked = [each.change for each in made.journal.changes if each.change.person_key == f"p-{n}"]
+            assert kinds(linked) == ["linked"]
+            assert (linked[0].record, linked[0].creation, linked[0].revision) == (held.record, 1, 1)
+            known = made.journal.known.of_key(key_of(f"p-{n}", 1))
+            assert known.record == held.record and known.version == 0
+        assert made.faults.counts[fault] > 3
+
+
+async def test_a_command_that_comes_again_after_a_crash_does_nothing() -> None:
+    """Scenario 64: the entry was never written; what was done is found, and said, under the same ids."""
+    async with scene() as made:
+        held = made.person(jobTitle="CIO")
+        await made.start()
+        commands = [update(held, 1, jobTitle="CTO"), create("p-2")]
+        write, made.journal.write = made.journal.write, _lost
+        first = await made.apply(*commands)
+        made.journal.write = write
+        await made.restart()
+        again = await made.apply(*commands, maybe_done=True)
+        assert answers(first) == [("created", None)]
+        assert answers(again) == [("superseded", None), ("superseded", None)]
+        assert landings(made, held.id) == 1 and len(made.of_key("p-2#1")) == 1
+        ids = [each.change.change_id for each in made.journal.changes]
+        assert ids == ["linked/create-p-2-1"]
+
+
+async def _lost(entry: Any) -> None:
+    """A crash before the commit."""
+
+
+async def test_a_repeat_in_one_life_needs_no_call() -> None:
+    """What it wrote, it knows."""
+    async with scene() as made:
+        held = made.person()
+        await made.start()
+        await made.apply(update(held, 2, jobTitle="CTO"))
+        before = len(made.calls)
+        one, two = await made.apply(update(held, 2, jobTitle="CTO")), await made.apply(update(held, 1, jobTitle="CIO"))
+        assert answers([*one, *two]) == [("superseded", None)] * 2 and len(made.calls) == before
+        assert held.values["jobTitle"] == "CTO"
+
+
+async def test_a_record_that_a_merge_handed_to_another_person_counts_anew() -> None:
+    """Its revisions are that person's now; what the former one's number says is nobody's word."""
+    async with scene(merge_takes_our_fields=True) as made:
+        winner = made.person()
+        await made.start()
+        await made.apply(update(winner, 7, person="former", city="Oslo"))
+        made.instance.enter(winner, "marketing", {"leadsyncKey": "heir#1", "leadsyncRevision": 7}, made.clock.now)
+        await made.apply(update(winner, 2, person="heir", city="Rome"))
+        assert (winner.values["city"], winner.revision) == ("Rome", 2)
+        made.instance.enter(winner, "marketing", {"leadsyncKey": "other#1", "leadsyncRevision": 9}, made.clock.now)
+        await made.restart()
+        assert answers(await made.apply(update(winner, 3, person="heir", city="Paris"), maybe_done=True)) == []
+        assert winner.values["city"] == "Paris"
+
+
+async def test_commands_for_two_people_who_are_merged_meanwhile() -> None:
+    """Scenario 45: the winner's lands, the loser's is gone; the loser's stream names the winner, and then nothing more."""
+    async with scene() as made:
+        winner, loser = made.person(city=None), made.person(city="Oslo")
+        await made.start()
+        await made.apply(update(winner, 1, person="p-w"), update(loser, 1, person="p-l"))
+        await made.read()
+        made.instance.merge(loser.id, winner.id, "marketing", made.clock.now, ("city",))
+        commands = [update(winner, 2, person="p-w", jobTitle="CTO"), update(loser, 2, person="p-l", jobTitle="CIO")]
+        [gone] = await made.apply(*commands)
+        assert (gone.answer, gone.person_key, gone.gone) == ("gone", "p-l", "deleted")
+        told = await made.read()
+        assert [(each.kind, each.winner_person_key) for each in told if each.person_key == "p-l"] == [("merged", "p-w")]
+        of_winner = [each for each in told if each.person_key == "p-w"]
+        assert [(each.kind, each.revision) for each in of_winner if each.scope == "partial"] == [
+            ("updated", None),
+            ("updated", 2),
+        ]
+        assert of_winner[-1].scope == "row" and (of_winner[-1].fields or {})["city"] == "Oslo"
+        [gone] = await made.apply(msgspec.structs.replace(commands[1], revision=3, command_id="again"))
+        assert (gone.answer, gone.gone) == ("gone", "closed")
+        assert await made.read() == [] and len(made.instance.records) == 1
+
+
+async def test_what_is_gone_is_answered_with_why() -> None:
+    """Deleted, or closed by a merge that the feed told."""
+    async with scene() as made:
+        deleted, merged, winner = made.person(), made.person(), made.person()
+        await made.start()
+        made.delete(deleted)
+        made.instance.merge(merged.id, winner.id, "marketing", made.clock.now)
+        await made.read()
+        results = await made.apply(update(deleted, 1, person="a"), update(merged, 1, person="b"))
+        assert [(each.answer, each.gone) for each in results] == [("gone", "deleted"), ("gone", "closed")]
+        results = await made.apply(update(deleted, 1, person="a"), update(merged, 1, person="b"), maybe_done=True)
+        assert [each.gone for each in results] == ["deleted", "closed"]
+
+
+async def test_a_create_whose_record_was_deleted_is_gone() -> None:
+    """It was there, the stream said so; a repeat makes no second one."""
+    async with scene() as made:
+        await made.start()
+        await made.apply(create("p-1"))
+        await made.read()
+        made.delete(made.of_key("p-1#1")[0])
+        await made.read()
+        [result] = await made.apply(create("p-1"), maybe_done=True)
+        assert (result.answer, result.gone) == ("gone", "deleted") and made.of_key("p-1#1") == []
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+async def test_a_create_that_came_and_went_unseen_is_found_among_the_deletions(is_read: bool) -> None:
+    """Nobody knew the record: neither an entry of ours, nor a row, only the deletion of somebody of that name."""
+    async with scene() as made:
+        await made.start()
+        made.journal.write, write = _lost, made.journal.write
+        await made.apply(create("p-1", fields={"firstName": "Ada", "lastName": "Lovelace"}))
+        made.journal.write = write
+        made.clock.now += 5
+        [held] = made.of_key("p-1#1")
+        made.delete(held)
+        if is_read:
+            await made.read()
+        await made.restart()
+        [result] = await made.apply(create("p-1", fields={"firstName": "Ada", "lastName": "Lovelace"}), maybe_done=True)
+        assert result.answer == "gone" and made.of_key("p-1#1") == []
+        told = [each.change for each in made.journal.changes if each.change.person_key == "p-1"]
+        assert kinds(told) == ["linked", "created", "deleted"]
+        assert {each.record.id for each in told} == {held.id} and {each.creation for each in told} == {1}
+        assert kinds(await made.read()) == []
+        assert (await made.apply(create("p-1"), maybe_done=True))[0].answer == "gone"
+
+
+@pytest.mark.parametrize("is_answered_first", [True, False])
+async def test_a_record_that_was_deleted_while_its_create_was_under_way_does_not_leave_it_open(
+    is_answered_first: bool,
+) -> None:
+    """The feed tells its end as nobody's, before the call is answered or before the answer is on Kafka."""
+    async with scene() as made:
+        await made.start()
+        post, write = made.connector.write_leads, made.journal.write
+
+        async def end() -> None:
+            made.delete(made.of_key("p-1#1")[0])
+            assert [(each.kind, each.person_key) for each in await made.read()] == [("deleted", None)]
+
+        async def slow_post(*given: Any) -> Any:
+            answer = await post(*given)
+            await end()
+            return answer
+
+        async def slow_write(entry: Any) -> None:
+            made.journal.write = write
+            await end()
+            await write(entry)
+
+        if is_answered_first:
+            made.journal.write = slow_write
+        else:
+            made.connector.write_leads = slow_post  # type: ignore[method-assign]
+        await made.apply(create("p-1"))
+        told = [each.change for each in made.journal.changes if each.change.person_key == "p-1"]
+        assert kinds(told) == ["linked", "created", "deleted"]
+        assert [each.answer for each in made.journal.results] == ["created", "gone"]
+        known = made.journal.known.get(told[0].record.id)
+        assert (known.state, known.key) == ("deleted", "p-1#1")
+        assert [each.answer for each in await made.apply(create("p-1"), maybe_done=True)] == ["gone"]
+
+
+async def test_a_key_that_is_taken_and_cannot_be_found_is_refused_in_the_end() -> None:
+    """Marketo takes a comma for the end of a value; the other commands must not wait for it for ever."""
+    async with scene() as made:
+        await made.start()
+        odd = create("Ada, & Söhne", fields={"lastName": "Lovelace"})
+        made.journal.write, write = _lost, made.journal.write
+        await made.apply(odd)
+        made.journal.write = write
+        await made.restart()
+        results = await made.apply(odd, create("p-2"), maybe_done=True)
+        assert sorted(answers(results)) == [("created", None), ("refused", "1005")]
+        assert len(made.of_key("Ada, & Söhne#1")) == 1
+
+
+async def test_what_came_and_went_is_found_however_long_nobody_was_there() -> None:
+    """The deletions are read from when the connector before us was last at work."""
+    async with scene() as made:
+        await made.start()
+        made.person()
+        await made.read()
+        made.journal.write, write = _lost, made.journal.write
+        command = create("p-1", fields={"firstName": "Ada", "lastName": "Lovelace"})
+        await made.apply(command)
+        made.journal.write = write
+        made.clock.now += 5
+        made.delete(made.of_key("p-1#1")[0])
+        made.clock.now += 5 * 86_400
+        await made.restart()
+        assert answers(await made.apply(command, maybe_done=True)) == [("gone", None)]
+
+
+@pytest.mark.parametrize("dedupe", [None, "email"])
+async def test_what_too_many_persons_hold_fails_its_own_create_only(dedupe: str | None) -> None:
+    """Marketo shows 1,000 persons of one look-up; a key or an address may have been given to more of them by an import."""
+    async with scene(limits=Limits(**PLENTY, matches=3)) as made:
+        for n in range(4):
+            held = made.person(email="info@example.com" if dedupe else f"{n}@example.com")
+            made.instance.records[held.id].key = None if dedupe else "p-2#1"
+        await made.start()
+        commands = [create(f"p-{n}", dedupe=dedupe) for n in range(6)]
+        commands[2] = create("p-2", dedupe=dedupe, fields={"lastName": "King", "email": "info@example.com"})
+        results = await made.apply(*commands)
+        assert sorted(answers(results)) == [("created", None)] * 5 + [("refused", "1003")]
+        assert [each.person_key for each in results if each.answer == "refused"] == ["p-2"]
+
+
+async def test_a_namesake_that_was_deleted_is_somebody_else() -> None:
+    """Who was there before the first try, or is known to somebody, is not what the create made."""
+    async with scene() as made:
+        namesake = made.person(firstName="Ada")
+        made.clock.now += 86_400
+        await made.start()
+        made.clock.now += 60
+        made.delete(namesake)
+        command = create("p-1", fields={"firstName": "Ada", "lastName": "Lovelace"})
+        assert [each.answer for each in await made.apply(command, maybe_done=True)] == ["created"]
+
+
+@pytest.mark.parametrize("is_the_persons_own", [True, False])
+async def test_whom_a_marketer_typed_in_and_deleted_is_not_what_the_create_made(is_the_persons_own: bool) -> None:
+    """Neither the person's own former record, edited in Dynamics since, nor a namesake; however short a time ago."""
+    async with scene() as made:
+        await made.start()
+        typed_in = made.person(firstName="Ada", lastName="Lovelace")
+        made.delete(typed_in)
+        await made.read()
+        person_key = person_key_of(MARKETO, typed_in.id) if is_the_persons_own else "p-1"
+        command = create(person_key, fields={"firstName": "Ada", "lastName": "Lovelace"})
+        assert [each.answer for each in await made.apply(command, maybe_done=True)] == ["created"]
+
+
+async def test_a_record_with_the_key_and_an_older_revision_is_brought_up() -> None:
+    """Linked and written, not made again."""
+    async with scene() as made:
+        await made.start()
+        await made.apply(create("p-1", revision=1))
+        [held] = made.of_key("p-1#1")
+        assert await made.apply(create("p-1", revision=4, fields={"lastName": "King"})) == []
+        assert (held.revision, held.values["lastName"]) == (4, "King") and len(made.of_key("p-1#1")) == 1
+
+
+async def test_without_dedupe_a_twin_is_made_and_with_it_linked() -> None:
+    """Scenario 35; the twin's row comes along, and one that stands for somebody already is no twin."""
+    async with scene() as made:
+        taken, twin = made.person(email="ada@example.com"), made.person(email="Ada@example.com", jobTitle="CTO")
+        await made.start()
+        await made.apply(update(taken, 1, person="somebody"))
+        await made.read()
+        fields = {"lastName": "Lovelace", "email": "ada@example.com"}
+        [linked] = await made.apply(create("p-1", fields=fields, dedupe="email"))
+        assert (linked.answer, linked.record) == ("linked", twin.record) and linked.row is not None
+        assert linked.row.fields["jobTitle"] == "CTO" and linked.row.version == made.journal.known.get(twin.id).version
+        assert [each.answer for each in await made.apply(create("p-2", fields=fields))] == ["created"]
+        assert len(made.instance.records) == 3
+
+
+async def test_a_delete_is_carried_out_once() -> None:
+    """Under the delete policy only, which the core decides."""
+    async with scene(shares={"dropped_after": 0.5}) as made:
+        people = [made.person() for _ in range(20)]
+        await made.start()
+        for held in people:
+            assert answers(await made.apply(delete(held))) in ([], [("gone", None)])
+        assert made.instance.records == {} and made.faults.counts["dropped_after"]
+
+
+async def test_a_body_that_is_too_long_is_split() -> None:
+    """By size, before it is sent, and where Marketo takes still less, by halves."""
+    async with scene(limits=Limits(body_bytes=200_000, **PLENTY)) as made:
+        people = [made.person() for _ in range(100)]
+        await made.start()
+        notes = "n" * 25_000
+        commands = [update(held, 1, person=f"p-{held.id}", mktoPersonNotes=notes) for held in people]
+        assert await made.apply(*commands) == []
+        assert all(held.values["mktoPersonNotes"] == notes for held in people)
+        assert "413" in made.calls.outcomes("leads/write")
+
+
+async def test_one_record_to_blame_does_not_hold_up_the_others() -> None:
+    """A call that is refused as a whole is halved until it stands alone."""
+    calls: list[int] = []
+
+    async def send(records: Any) -> list[dict[str, Any]]:
+        calls.append(len(records))
+        if any(each["id"] == 6 for each in records):
+            raise Refused("609", "Invalid JSON")
+        return [{"id": each["id"], "status": "updated"} for each in records]
+
+    verdicts = await sent([{"id": n} for n in range(8)], send)
+    assert [each.outcome for each in verdicts] == ["done"] * 6 + ["refused", "done"]
+    assert verdicts[6].code == "609" and len(calls) <= 7
+
+
+@pytest.mark.parametrize("code", ["603", "610"])
+async def test_what_no_record_is_to_blame_for_ends_it_and_loses_nothing(code: str) -> None:
+    """The process ends with a clear line, and the commands come again."""
+
+    async def send(records: Any) -> list[dict[str, Any]]:
+        raise Refused(code, "Access denied")
+
+    with pytest.raises(Refused, match=f"{code}: Access denied"):
+        await sent([{"id": 1}, {"id": 2}], send)
+
+
+async def test_answers_that_do_not_match_are_no_answers() -> None:
+    """Whose they are, nobody can tell; nor what a record-level time-out did."""
+
+    async def few(records: Any) -> list[dict[str, Any]]:
+        return [{"id": 1, "status": "updated"}]
+
+    async def late(records: Any) -> list[dict[str, Any]]:
+        return [{"status": "skipped", "reasons": [{"code": "604", "message": "Request timed out"}]} for _ in records]
+
+    async def lost(records: Any) -> list[dict[str, Any]]:
+        raise OutcomeUnknown("dropped")
+
+    for send in (few, late, lost):
+        assert [each.outcome for each in await sent([{"id": 1}, {"id": 2}], send)] == ["unsure", "unsure"]
+
+
+def test_the_field_at_fault_is_read_off_the_message() -> None:
+    """As Marketo spells it in several places; nothing is guessed."""
+    written = ("jobTitle", "email")
+    assert field_named("Value for field 'jobTitle' exceeds max length of 255", written) == "jobTitle"
+    assert field_named("Field 'email' not found", written) == "email"
+    assert field_named("Invalid value for jobTitle", written) == "jobTitle"
+    assert field_named("Invalid data for field 'city'", written) is None
+    assert field_named("jobTitle and email are wrong", written) is None
+
+
+async def test_a_command_for_something_that_marketo_has_not_is_refused() -> None:
+    """Rather than to end the process."""
+    async with scene() as made:
+        held = made.person()
+        await made.start()
+        odd = msgspec.structs.replace(update(held), operation="qualify")
+        stray = update("not-a-number", 1, person="p-2")
+        assert answers(await made.apply(odd, stray)) == [("refused", "id"), ("refused", "operation")]
+
+
+async def test_commands_wait_while_marketo_is_away_and_then_go_out() -> None:
+    """Scenario 57: nothing is lost, and nothing else of ours is asked."""
+    async with scene(shares={"quota_607": 1.0}) as made:
+        made.faults.plan = FaultPlan({})
+        held = made.person(jobTitle="CIO")
+
+        class Watch:
+            now = 100.0
+
+        async def sleep(seconds: float) -> None:
+            Watch.now += seconds
+            made.clock.now += seconds
+            await asyncio.sleep(0)
+
+        pacer = Pacer(PACE, lambda: Watch.now, sleep)
+        await made.start(pacer=pacer, sleep=sleep, quota_pause_seconds_max=3_600.0)
+        made.stage.meter.used_up_until = made.clock.now + 3_000.0
+        began = made.clock.now
+        assert await made.apply(update(held, 1, jobTitle="CTO")) == []
+        assert made.clock.now - began >= 3_600.0
+        assert Counter(outcome for _, outcome in made.calls)["607"] == 1
+
+
+async def test_whatever_goes_wrong_every_command_is_done_once() -> None:
+    """Everything at once, over several lives; a seeded history."""
+    shares = {"dropped_before": 0.1, "dropped_after": 0.1, "timeout_604_after": 0.1, "token_602": 0.1, "rate_606": 0.05}
+    async with scene(shares=shares) as made:
+        rng = random.Random(5)
+        people = [made.person(jobTitle="CIO") for _ in range(10)]
+        await made.start()
+        for revision in range(1, 15):
+            commands = [update(held, revision, person=f"p-{held.id}", city=f"{revision}") for held in people]
+            commands += [create(f"new-{revision}-{n}") for n in range(5)]
+            rng.shuffle(commands)
+            if rng.random() < 0.3:
+                write, made.journal.write = made.journal.write, _lost
+                await made.apply(*commands)
+                made.journal.write = write
+                await made.restart()
+                await made.apply(*commands, maybe_done=True)
+            else:
+                await made.apply(*commands)
+            await made.read()
+        assert all(held.revision == 14 and landings(made, held.id) == 14 for held in people)
+        keys = Counter(held.key for held in made.instance.records.values() if held.key is not None)
+        assert set(keys.values()) == {1} and len(keys) == 10 + 14 * 5
+        assert all(made.journal.known.of_key(key) is not None for key in keys)
+        assert made.journal.system == MARKETO
