@@ -1,0 +1,105 @@
+"""Commands for Dynamics, carried out: each operation in its own way, all of a wave side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from typing import Any, TypeVar
+
+from streams.connectors.dynamics.actions import Actions
+from streams.connectors.dynamics.client import DataverseClient
+from streams.connectors.dynamics.creates import Creates
+from streams.connectors.dynamics.decisions import impossible
+from streams.connectors.dynamics.organisation import Organisation
+from streams.connectors.dynamics.reading import Reading
+from streams.connectors.dynamics.relations import Relations
+from streams.connectors.dynamics.telling import Telling
+from streams.connectors.dynamics.twins import Twins
+from streams.connectors.dynamics.updates import Updates
+from streams.connectors.dynamics.waiting import Unfinished, Waiting
+from streams.connectors.journal import Entry, Journal
+from streams.connectors.lanes import Given, InHand
+from streams.connectors.pacing import Priority
+from streams.sync.messages import ApplyResult
+
+PARTS_MAX = 100
+"""Of a batch: small enough that one which brings no answer leaves little in doubt."""
+
+Each = TypeVar("Each")
+
+
+class Applier:
+    """`apply` is what a command lane calls; `run` tries what waits again. `in_hand`: the persons whom the lanes are at."""
+
+    def __init__(
+        self,
+        client: DataverseClient,
+        organisation: Organisation,
+        relations: Relations,
+        telling: Telling,
+        journal: Journal,
+        read_deletions: Callable[[], Awaitable[int]],
+        in_hand: InHand,
+    ) -> None:
+        self.waiting = Waiting()
+        self._client, self._journal, self._in_hand = client, journal, in_hand
+        reading = Reading(client, organisation)
+        twins = Twins(client, organisation)
+        self._updates = Updates(client, organisation, reading, relations, telling, self.waiting)
+        self._creates = Creates(client, reading, relations, telling, twins, journal, read_deletions, self.waiting)
+        self._actions = Actions(client, reading, relations, telling, self.waiting)
+
+    async def apply(self, wave: list[Given], priority: Priority) -> Entry:
+        """Carry out commands, at most one of a person. What their writes show is told by then; the entry holds the answers."""
+        results = await self._carry_out([each for each in wave if not self.waiting.take_behind(each.command)], priority)
+        return Unfinished(results=results) if self.waiting else Entry(results=results)
+
+    async def run(self) -> None:
+        """Until cancelled: try what waits again, ever more seldom. Raises what the journal raises."""
+        while True:
+            await self.waiting.some.wait()
+            waits = self._client.caller.waits()
+            while self.waiting:
+                await self._client.caller.sleep(next(waits))
+                await self.try_again()
+
+    async def try_again(self) -> None:
+        """The first command of each person who waits."""
+        persons = self.waiting.persons()
+        async with self._in_hand.hold(persons):
+            commands = self.waiting.first_of_each(persons)
+            given = [Given(command, maybe_done=True) for command in commands]
+            await self._journal.write(Entry(results=await self._carry_out(given, Priority.BACKGROUND)))
+            self.waiting.forget_done(commands)
+
+    async def _carry_out(self, given: Sequence[Given], priority: Priority) -> tuple[ApplyResult, ...]:
+        refused = [answer for each in given if (answer := impossible(each.command)) is not None]
+        possible = [each for each in given if impossible(each.command) is None]
+        results = await side_by_side(list(self._work(possible, priority)))
+        return tuple(result for each in (refused, *results) for result in each)
+
+    def _work(self, wave: Sequence[Given], priority: Priority) -> Iterator[Coroutine[Any, Any, list[ApplyResult]]]:
+        for updates in _slices([each for each in wave if each.command.operation == "update"]):
+            yield self._updates.carry_out([each.command for each in updates], priority)
+        for creates in _slices([each for each in wave if each.command.operation == "create"]):
+            yield self._creates.carry_out(creates, priority)
+        for each in wave:
+            if each.command.operation == "qualify":
+                yield self._actions.qualify(each.command, priority)
+            elif each.command.operation == "delete":
+                yield self._actions.delete(each.command, priority)
+
+
+async def side_by_side(work: Sequence[Coroutine[Any, Any, Each]]) -> list[Each]:
+    """Everything's outcome, in order. The first failure is raised, and ends the rest."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _slices(given: Sequence[Given]) -> Iterator[Sequence[Given]]:
+    for start in range(0, len(given), PARTS_MAX):
+        yield given[start : start + PARTS_MAX]

@@ -1,0 +1,191 @@
+"""Creates: once, however often they are repeated, and even when nobody knows what became of the last attempt.
+
+The record's id follows from its key, so a repeat finds it; or finds that there is none, and then asks change tracking whether it
+was there and was deleted. Before the write, `linked` goes into the record's stream, so that whatever the feed says of it finds its
+person. `If-None-Match: *` makes Dataverse refuse a second record. (Design, "Creation, links, conversion, merges".)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from schemas.vocabulary import OURSELVES
+from streams.connectors.dynamics import answers
+from streams.connectors.dynamics.batch import Part
+from streams.connectors.dynamics.client import DataverseClient, Wanted
+from streams.connectors.dynamics.decisions import body_of, decide_found, first_unwritable
+from streams.connectors.dynamics.owners import Owners
+from streams.connectors.dynamics.reading import Reading, record_of
+from streams.connectors.dynamics.relations import Relations
+from streams.connectors.dynamics.rows import Shown
+from streams.connectors.dynamics.telling import Telling
+from streams.connectors.dynamics.twins import Twins
+from streams.connectors.dynamics.waiting import Waiting
+from streams.connectors.dynamics.writing import Writes, Written, patch
+from streams.connectors.journal import Journal
+from streams.connectors.lanes import Given
+from streams.connectors.pacing import Priority
+from streams.connectors.rest import Refused
+from streams.sync.messages import ApplyCommand, ApplyResult, Record, SourceChange
+
+
+@dataclass
+class _Attempt:
+    """A create under way. `doubtful`: its record may be there. `owner_id`: of the user whom it names. `waits`: another time."""
+
+    command: ApplyCommand
+    doubtful: bool
+    owner_id: str | None = None
+    announced: bool = False
+    waits: bool = False
+    results: list[ApplyResult] = field(default_factory=list)
+
+    @property
+    def record(self) -> Record:
+        """What it is to make."""
+        return record_of(self.command)
+
+
+class Creates:
+    """Carries out creates. `read_deletions` reads change tracking to its end."""
+
+    def __init__(
+        self,
+        client: DataverseClient,
+        reading: Reading,
+        relations: Relations,
+        telling: Telling,
+        twins: Twins,
+        journal: Journal,
+        read_deletions: Callable[[], Awaitable[int]],
+        waiting: Waiting,
+    ) -> None:
+        self._waiting = waiting
+        self._client, self._reading, self._relations, self._telling = client, reading, relations, telling
+        self._twins, self._journal, self._read_deletions = twins, journal, read_deletions
+        self._owners = Owners(client)
+
+    async def carry_out(self, given: Sequence[Given], priority: Priority) -> list[ApplyResult]:
+        """An answer to each that does not wait."""
+        rounds = Writes(self._client)
+        attempts = [_Attempt(each.command, each.maybe_done) for each in given]
+        left = attempts
+        while left:
+            await self._look(left, priority)
+            await self._find_twins(_open(left), priority)
+            await self._check(_open(left), priority)
+            await self._announce(_open(left))
+            left = _open(left)
+            written = await rounds.carry_out([await self._part(attempt) for attempt in left], priority)
+            await self._heed(left, written, priority)
+            await rounds.pause(written)
+            left = _open(left)
+        return [result for attempt in attempts for result in attempt.results]
+
+    async def _look(self, attempts: Sequence[_Attempt], priority: Priority) -> None:
+        """What is known to be gone is; what may be there is read; where it is not, the deletions are."""
+        self._heed_deletions(attempts)
+        doubtful = [attempt for attempt in _open(attempts) if attempt.doubtful or self._was_told(attempt)]
+        found = await self._reading.commanded([attempt.command for attempt in doubtful], priority)
+        for attempt, shown in zip(doubtful, found, strict=True):
+            if shown is not None:
+                attempt.results.append(await self._found(attempt, shown, priority))
+        missing = _open(doubtful)
+        if missing:
+            await self._read_deletions()
+            self._heed_deletions(missing)
+        for attempt in missing:
+            attempt.doubtful = False
+
+    async def _found(self, attempt: _Attempt, shown: Shown, priority: Priority) -> ApplyResult:
+        contact = None
+        if shown.standing == "qualified":
+            contact = await self._relations.contact_of(shown.record.id, priority)
+        await self._telling.tell([shown], priority=priority)
+        return decide_found(attempt.command, shown, contact)
+
+    def _heed_deletions(self, attempts: Sequence[_Attempt]) -> None:
+        for attempt in attempts:
+            known = self._journal.known.get(attempt.record.id)
+            if known is not None and known.state == "deleted":
+                attempt.results.append(answers.gone_deleted(attempt.command))
+
+    def _was_told(self, attempt: _Attempt) -> bool:
+        known = self._journal.known.get(attempt.record.id)
+        return known is not None and known.version > 0
+
+    async def _find_twins(self, attempts: Sequence[_Attempt], priority: Priority) -> None:
+        asking = [attempt.command for attempt in attempts if attempt.command.dedupe is not None]
+        twins = await self._twins.of(asking, priority) if asking else {}
+        for attempt in attempts:
+            if (twin := twins.get(attempt.command.command_id)) is not None:
+                attempt.results.append(answers.linked(attempt.command, twin))
+
+    async def _check(self, attempts: Sequence[_Attempt], priority: Priority) -> None:
+        """Before anything is said or done: columns that can be written, and an owner who exists."""
+        for attempt in attempts:
+            command = attempt.command
+            unwritable = first_unwritable(command, await self._reading.columns(attempt.command))
+            if unwritable is not None:
+                attempt.results.append(unwritable)
+            elif command.owner is not None and attempt.owner_id is None:
+                attempt.owner_id = await self._owners.id_of(command.owner, priority)
+                if attempt.owner_id is None:
+                    attempt.results.append(_owner_unknown(command))
+
+    async def _announce(self, attempts: Sequence[_Attempt]) -> None:
+        fresh = [attempt for attempt in attempts if not attempt.announced]
+        if fresh:
+            await self._telling.announce([each.command for each in fresh], [_link(each) for each in fresh])
+        for attempt in fresh:
+            attempt.announced = True
+
+    async def _heed(self, attempts: Sequence[_Attempt], written: Sequence[Written], priority: Priority) -> None:
+        rows: list[Shown] = []
+        for attempt, each in zip(attempts, written, strict=True):
+            attempt.doubtful = each.fate in ("condition", "unknown")
+            if each.fate == "done":
+                attempt.results.append(answers.created(attempt.command, attempt.record))
+                if each.row is not None:
+                    rows.append(self._reading.shown(each.row, await self._reading.columns(attempt.command)))
+            elif each.fate in ("refused", "missing"):
+                attempt.results.append(_refused(attempt.command, each))
+            else:
+                attempt.waits = self._waiting.take(attempt.command, each.error)
+        await self._telling.tell(rows, priority=priority)
+
+    async def _part(self, attempt: _Attempt) -> Part:
+        columns = await self._reading.columns(attempt.command)
+        target = Wanted(columns.entity_set, attempt.record.id, columns.select).target
+        return patch(target, {"If-None-Match": "*"}, body_of(attempt.command, attempt.owner_id))
+
+
+def _open(attempts: Sequence[_Attempt]) -> list[_Attempt]:
+    return [attempt for attempt in attempts if not attempt.results and not attempt.waits]
+
+
+def _link(attempt: _Attempt) -> SourceChange:
+    command = attempt.command
+    return SourceChange(
+        change_id=f"linked/{command.command_id}",
+        kind="linked",
+        record=attempt.record,
+        person_key=command.person_key,
+        creation=command.creation,
+        revision=command.revision,
+        who=OURSELVES,
+    )
+
+
+def _refused(command: ApplyCommand, written: Written) -> ApplyResult:
+    """What a new record points to can be missing: the only such thing is its owner."""
+    if written.fate == "missing" and command.owner is not None:
+        return _owner_unknown(command)
+    assert isinstance(written.error, Refused)
+    return answers.refused_by(command, written.error)
+
+
+def _owner_unknown(command: ApplyCommand) -> ApplyResult:
+    message = f"There is no active user {command.owner} in Dynamics."
+    return answers.refused(command, answers.OWNER_UNKNOWN, message, "ownerid")

@@ -1,0 +1,68 @@
+"""Records as commands need them: read by id, many at once, with every column of the policy, since a conflict brings the row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from schemas.vocabulary import RecordType
+from streams.connectors.dynamics.client import DataverseClient, Wanted, WebRow
+from streams.connectors.dynamics.columns import Columns
+from streams.connectors.dynamics.organisation import Organisation
+from streams.connectors.dynamics.rows import Shown, read_row
+from streams.connectors.pacing import Priority
+from streams.connectors.rest import Refused
+from streams.sync.messages import ApplyCommand, Record
+
+
+class Reading:
+    """Reads records by id."""
+
+    def __init__(self, client: DataverseClient, organisation: Organisation) -> None:
+        self._client, self._organisation = client, organisation
+
+    async def commanded(self, commands: Sequence[ApplyCommand], priority: Priority) -> list[Shown | None]:
+        """The record of each command, with the columns that it writes; None where there is none."""
+        try:
+            return await self._commanded(commands, priority)
+        except Refused:
+            self._organisation.ask_again()  # perhaps a column is no more
+            return await self._commanded(commands, priority)
+
+    async def records(self, records: Sequence[Record], priority: Priority) -> list[Shown | None]:
+        """Each of them; None where there is none."""
+        return await self._read(records, [await self._columns(record) for record in records], priority)
+
+    async def record(self, record: Record, priority: Priority) -> Shown | None:
+        """One of them."""
+        return (await self.records([record], priority))[0]
+
+    async def columns(self, command: ApplyCommand) -> Columns:
+        """What is read of a command's record."""
+        return (await self._columns(record_of(command))).along_with(command.fields or {})
+
+    def shown(self, row: WebRow, columns: Columns) -> Shown:
+        """A row, read."""
+        return read_row(row, columns, self._organisation.ourselves)
+
+    async def _commanded(self, commands: Sequence[ApplyCommand], priority: Priority) -> list[Shown | None]:
+        columns = [await self.columns(command) for command in commands]
+        return await self._read([record_of(command) for command in commands], columns, priority)
+
+    async def _read(
+        self, records: Sequence[Record], columns: Sequence[Columns], priority: Priority
+    ) -> list[Shown | None]:
+        wanted = [
+            Wanted(each.entity_set, record.id, each.select) for each, record in zip(columns, records, strict=True)
+        ]
+        found = await self._client.records(wanted, priority=priority)
+        return [None if row is None else self.shown(row, each) for row, each in zip(found, columns, strict=True)]
+
+    async def _columns(self, record: Record) -> Columns:
+        kind: RecordType = "contact" if record.type == "contact" else "lead"
+        return (await self._organisation.columns())[kind]
+
+
+def record_of(command: ApplyCommand) -> Record:
+    """A command that names no record has been refused by then."""
+    assert command.record is not None
+    return command.record

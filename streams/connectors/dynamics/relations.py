@@ -1,0 +1,100 @@
+"""What a row only points to: the contact that a qualified lead became, the winner of a merge and for whom it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.vocabulary import DYNAMICS
+from streams.connectors.dynamics.batch import Part
+from streams.connectors.dynamics.client import READING, DataverseClient, Wanted, filtering, selecting
+from streams.connectors.dynamics.columns import ORIGIN
+from streams.connectors.dynamics.organisation import Organisation
+from streams.connectors.dynamics.rows import Shown, person_key_for, read_row
+from streams.connectors.journal import Journal
+from streams.connectors.pacing import Priority
+from streams.sync.messages import Record
+
+QUERIES_MAX = 100
+CONTACT_COLUMNS = ("contactid", "createdon", ORIGIN)
+
+
+@dataclass(frozen=True)
+class Related:
+    """What was found for the rows of one reading, by the id of the record that points there."""
+
+    contacts: Mapping[str, Record] = field(default_factory=dict)
+    winners: Mapping[str, tuple[Record, str]] = field(default_factory=dict)
+
+
+class Relations:
+    """Looks things up where they are known, else in Dynamics."""
+
+    def __init__(self, client: DataverseClient, organisation: Organisation, journal: Journal) -> None:
+        self._client, self._organisation, self._journal = client, organisation, journal
+        self._contact_of: dict[str, Record] | None = None
+
+    def note(self, record: Record, stream: str) -> None:
+        """A contact was told in its lead's stream."""
+        if record.type == "contact" and stream != record.id:
+            self._contacts()[stream] = record
+
+    async def of(self, rows: Iterable[Shown], priority: Priority) -> Related:
+        """What these rows point to."""
+        rows = list(rows)
+        qualified = [row.record.id for row in rows if row.standing == "qualified"]
+        fresh = {row.origin: row.record for row in rows if row.origin is not None}
+        contacts = {lead: found for lead in qualified if (found := self._contacts().get(lead) or fresh.get(lead))}
+        contacts |= await self._ask_for_contacts([lead for lead in qualified if lead not in contacts], priority)
+        winners = {row.record.id: await self._winner(row, priority) for row in rows if row.standing == "merged"}
+        return Related(contacts, winners)
+
+    async def contact_of(self, lead_id: str, priority: Priority) -> Record | None:
+        """The contact that a lead became; None where there is none."""
+        known = self._contacts().get(lead_id)
+        return known or (await self._ask_for_contacts([lead_id], priority)).get(lead_id)
+
+    def _contacts(self) -> dict[str, Record]:
+        if self._contact_of is None:
+            known = self._journal.known
+            self._contact_of = {
+                each.stream: each.record
+                for each in known
+                if each.record.type == "contact" and each.stream != each.record.id
+            }
+        return self._contact_of
+
+    async def _ask_for_contacts(self, leads: list[str], priority: Priority) -> dict[str, Record]:
+        found: dict[str, Record] = {}
+        for start in range(0, len(leads), QUERIES_MAX):
+            now = leads[start : start + QUERIES_MAX]
+            answers = await self._client.gets([_contacts_query(lead) for lead in now], priority=priority)
+            for lead, answer in zip(now, answers, strict=True):
+                if record := _first_contact((answer or {}).get("value", [])):
+                    found[lead] = record
+        return found
+
+    async def _winner(self, row: Shown, priority: Priority) -> tuple[Record, str]:
+        assert row.master_id is not None
+        winner = Record(DYNAMICS, row.record.type, row.master_id)
+        known = self._journal.known.get(winner.id)
+        if known is not None:
+            return winner, known.person_key
+        columns = (await self._organisation.columns())[row.record.type]  # type: ignore[index]
+        read = await self._client.record(Wanted(columns.entity_set, winner.id, columns.select), priority=priority)
+        shown = None if read is None else read_row(read, columns, self._organisation.ourselves)
+        return winner, person_key_for(winner.id, shown, None)
+
+
+def _contacts_query(lead_id: str) -> Part:
+    condition = filtering(f"{ORIGIN} eq {lead_id}")
+    return Part("GET", f"contacts?{selecting(CONTACT_COLUMNS)}&{condition}", READING)
+
+
+def _first_contact(rows: list[Mapping[str, Any]]) -> Record | None:
+    """The oldest: who qualifies a lead makes one, and what points to it later was put there by hand."""
+    if not rows:
+        return None
+    oldest = min(rows, key=lambda row: (str(row.get("createdon")), str(row["contactid"])))
+    return Record(DYNAMICS, "contact", str(oldest["contactid"]).lower())

@@ -1,0 +1,60 @@
+"""Twins, for `dedupe: email`: open records with the e-mail address of somebody who is about to be created."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+
+from streams.connectors.dynamics.batch import Part
+from streams.connectors.dynamics.client import READING, DataverseClient, WebRow, filtering, literal, selecting
+from streams.connectors.dynamics.columns import Columns
+from streams.connectors.dynamics.organisation import Organisation
+from streams.connectors.dynamics.rows import Shown, read_row
+from streams.connectors.pacing import Priority
+from streams.sync.messages import ApplyCommand
+
+
+class Twins:
+    """Searches where a command asks for it."""
+
+    def __init__(self, client: DataverseClient, organisation: Organisation) -> None:
+        self._client, self._organisation = client, organisation
+
+    async def of(self, commands: Sequence[ApplyCommand], priority: Priority) -> dict[str, Shown]:
+        """The twin of each command that has one, by the command's id."""
+        asked: list[tuple[ApplyCommand, Columns, Part]] = []
+        for command in commands:
+            asked += [(command, columns, part) async for columns, part in self._queries(command)]
+        answers = await self._client.gets([part for _, _, part in asked], priority=priority)
+        found: dict[str, list[Shown]] = {}
+        for (command, columns, _), answer in zip(asked, answers, strict=True):
+            found.setdefault(command.command_id, []).extend(self._twins(command, columns, answer or {}))
+        return {command_id: _best(twins) for command_id, twins in found.items() if twins}
+
+    async def _queries(self, command: ApplyCommand) -> AsyncIterator[tuple[Columns, Part]]:
+        for email_of_lead, email_of_contact in self._email_columns():
+            email = (command.fields or {}).get(email_of_lead)
+            if command.dedupe is None or not isinstance(email, str) or not email:
+                continue
+            names: Mapping[str, str | None] = {"lead": email_of_lead, "contact": email_of_contact}
+            for columns in (await self._organisation.columns()).values():
+                if (name := names[columns.kind]) in columns.stated:
+                    condition = f"{name} eq {literal(email)} and statecode eq 0"
+                    target = f"{columns.entity_set}?{selecting(columns.select)}&{filtering(condition)}"
+                    yield columns, Part("GET", target, READING)
+
+    def _email_columns(self) -> Iterator[tuple[str, str | None]]:
+        for rule in self._organisation.policy.fields.values():
+            if rule.type == "email" and rule.lead is not None:
+                yield rule.lead, rule.contact
+
+    def _twins(self, command: ApplyCommand, columns: Columns, answer: WebRow) -> Iterator[Shown]:
+        """Only records that stand for nobody else yet: another person's would be taken away from them."""
+        for row in answer.get("value", []):
+            shown = read_row(row, columns, self._organisation.ourselves)
+            if shown.standing == "open" and shown.person_key in (None, command.person_key):
+                yield shown
+
+
+def _best(twins: list[Shown]) -> Shown:
+    """A contact rather than a lead, since sales have made it one; among equals always the same."""
+    return min(twins, key=lambda shown: (shown.record.type, shown.record.id))

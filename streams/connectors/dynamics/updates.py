@@ -1,0 +1,99 @@
+"""Updates: read, judge, write under the ETag of what was judged; whatever is in doubt afterwards is read again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from streams.connectors.dynamics import answers
+from streams.connectors.dynamics.batch import Part
+from streams.connectors.dynamics.client import DataverseClient, Wanted
+from streams.connectors.dynamics.decisions import Write, decide_update
+from streams.connectors.dynamics.organisation import Organisation
+from streams.connectors.dynamics.reading import Reading, record_of
+from streams.connectors.dynamics.relations import Relations
+from streams.connectors.dynamics.rows import Shown
+from streams.connectors.dynamics.telling import Telling
+from streams.connectors.dynamics.waiting import Waiting
+from streams.connectors.dynamics.writing import Writes, Written, patch
+from streams.connectors.pacing import Priority
+from streams.connectors.rest import Refused
+from streams.sync.messages import ApplyCommand, ApplyResult
+
+
+class Updates:
+    """Carries out updates."""
+
+    def __init__(
+        self,
+        client: DataverseClient,
+        organisation: Organisation,
+        reading: Reading,
+        relations: Relations,
+        telling: Telling,
+        waiting: Waiting,
+    ) -> None:
+        self._client, self._organisation, self._waiting = client, organisation, waiting
+        self._reading, self._relations, self._telling = reading, relations, telling
+
+    async def carry_out(self, commands: Sequence[ApplyCommand], priority: Priority) -> list[ApplyResult]:
+        """The answers; what landed needs none, its row is told."""
+        results: list[ApplyResult] = []
+        rounds, left = Writes(self._client), list(commands)
+        while left:
+            writes, answered = await self._judge(left, priority)
+            results += answered
+            written = await rounds.carry_out([await self._part(write) for write in writes], priority)
+            left, answered = await self._heed(writes, written, priority)
+            results += answered
+            await rounds.pause(written)
+        return results
+
+    async def _judge(
+        self, commands: Sequence[ApplyCommand], priority: Priority
+    ) -> tuple[list[Write], list[ApplyResult]]:
+        shown = await self._reading.commanded(commands, priority)
+        decided = [await self._decide(*each, priority) for each in zip(commands, shown, strict=True)]
+        await self._tell_old_news(decided, shown, priority)
+        return (
+            [each for each in decided if isinstance(each, Write)],
+            [each for each in decided if isinstance(each, ApplyResult)],
+        )
+
+    async def _tell_old_news(
+        self, decided: Sequence[ApplyResult | Write], shown: Sequence[Shown | None], priority: Priority
+    ) -> None:
+        """A landing whose answer was lost, or what closed the record: the feed will say so too, but later."""
+        rows = [
+            row
+            for each, row in zip(decided, shown, strict=True)
+            if row is not None and isinstance(each, ApplyResult) and each.answer in ("superseded", "gone")
+        ]
+        await self._telling.tell(rows, priority=priority)
+
+    async def _decide(self, command: ApplyCommand, shown: Shown | None, priority: Priority) -> ApplyResult | Write:
+        contact = None
+        if shown is not None and shown.standing == "qualified":
+            contact = await self._relations.contact_of(shown.record.id, priority)
+        columns = await self._reading.columns(command)
+        return decide_update(command, shown, contact, columns, self._organisation.policy)
+
+    async def _heed(
+        self, writes: Sequence[Write], written: Sequence[Written], priority: Priority
+    ) -> tuple[list[ApplyCommand], list[ApplyResult]]:
+        """What must be judged again, and what is answered."""
+        again, results, rows = [], [], []
+        for write, each in zip(writes, written, strict=True):
+            if each.fate == "done":
+                if each.row is not None:
+                    rows.append(self._reading.shown(each.row, await self._reading.columns(write.command)))
+            elif each.fate == "refused" and isinstance(each.error, Refused):
+                results.append(answers.refused_by(write.command, each.error))
+            elif not self._waiting.take(write.command, each.error):
+                again.append(write.command)
+        await self._telling.tell(rows, priority=priority)
+        return again, results
+
+    async def _part(self, write: Write) -> Part:
+        columns = await self._reading.columns(write.command)
+        target = Wanted(columns.entity_set, record_of(write.command).id, columns.select).target
+        return patch(target, {"If-Match": write.etag}, write.body)

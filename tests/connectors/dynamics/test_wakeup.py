@@ -1,0 +1,77 @@
+"""When change tracking is read."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import islice
+
+import aiohttp
+import pytest
+from pydantic import SecretStr
+
+from streams.connectors.dynamics.wakeup import BODY_BYTES_MAX, Rhythm, serve_wake_ups, wake_up_application
+from streams.connectors.options import Options
+from streams.settings import SettingsError
+from streams.simulators.serving import serving
+from tests.connectors.dynamics.scene import PACE
+
+
+async def nothing() -> int:
+    return 0
+
+
+def test_it_is_read_ever_more_seldom_while_nothing_comes() -> None:
+    """Doubling from busy to idle."""
+    assert [*islice(Rhythm(nothing, 1.0, 5.0).waits(), 5)] == [1.0, 2.0, 4.0, 5.0, 5.0]
+
+
+async def test_a_call_makes_the_next_reading_now_even_while_one_is_under_way() -> None:
+    """What happened after that one had begun is not left until the next."""
+    readings: list[asyncio.Event] = []
+
+    async def read() -> int:
+        readings.append(asyncio.Event())
+        await readings[-1].wait()
+        return 0
+
+    rhythm = Rhythm(read, 600.0, 600.0)
+    running = asyncio.create_task(rhythm.run())
+    async with asyncio.timeout(5):
+        await until(readings, 1)
+        rhythm.wake()
+        readings[0].set()
+        await until(readings, 2)
+        readings[1].set()
+        rhythm.wake()
+        await until(readings, 3)
+    running.cancel()
+
+
+async def until(readings: list[asyncio.Event], count: int) -> None:
+    while len(readings) < count:
+        await asyncio.sleep(0.001)
+
+
+async def test_only_who_knows_the_secret_wakes() -> None:
+    """As Dataverse's WebhookKey shows it, or in a header; a body that is too large is not even read."""
+    woken: list[int] = []
+    app = wake_up_application(SecretStr("s3cret"), lambda: woken.append(1))
+    async with serving(app) as address, aiohttp.ClientSession() as session:
+
+        async def status(query: str = "", **headers: str) -> int:
+            sent = {name.replace("_", "-"): value for name, value in headers.items()}
+            async with session.post(f"{address}/{query}", headers=sent, data=b"x" * (BODY_BYTES_MAX + 1)) as answer:
+                return answer.status
+
+        assert [await status(), await status("?code=wrong"), await status(x_leadsync_secret="s3cre")] == [401] * 3
+        assert not woken
+        assert [await status("?code=s3cret"), await status(x_leadsync_secret="s3cret")] == [204, 204]
+        assert len(woken) == 2
+        async with session.get(f"{address}/?code=s3cret") as answer:
+            assert answer.status == 405
+
+
+async def test_nothing_is_listened_for_without_a_secret() -> None:
+    """Anybody could make us read without end."""
+    with pytest.raises(SettingsError, match="LEADSYNC_DYNAMICS_WEBHOOK_SECRET"):
+        await serve_wake_ups(Options(PACE, listen_port=0), None, lambda: None)
