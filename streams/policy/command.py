@@ -5,25 +5,38 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from schemas.vocabulary import SYSTEMS, System
 from streams.policy.files import PolicyUnreadableError, own_rule_files, read_policy_file
 from streams.policy.mistakes import Mistake
 from streams.policy.reading import Reading, examine
 from streams.sync.policy import Policy
 
+if TYPE_CHECKING:
+    from streams.instances.agreement import Told
+
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--live",
+    is_flag=True,
+    help="Compare with the live instances too, as LEADSYNC_MARKETO_… and LEADSYNC_DYNAMICS_… name them.",
+)
+@click.option("--only", type=click.Choice(SYSTEMS), help="With --live: leave the other system alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
-def check(file: Path, as_json: bool) -> None:
-    """Check a policy FILE and the rule files beside it.
+def check(file: Path, live: bool, only: System | None, as_json: bool) -> None:
+    """Check a policy FILE and the rule files beside it; with --live also whether the instances agree with them.
 
-    Exits 0 when it can be used, 1 when it has mistakes, 2 when it cannot be read.
+    Exits 0 when it can be used, 1 when it has mistakes, 2 when it cannot be read or an instance cannot be asked.
     """
+    if only and not live:
+        raise click.UsageError("--only goes with --live")
     try:
         text, rules = read_policy_file(file)
         own = own_rule_files(file)
@@ -31,36 +44,62 @@ def check(file: Path, as_json: bool) -> None:
         click.echo(f"leadsync: {error}", err=True)
         sys.exit(2)
     reading = examine(text, rules, str(file), {name: str(path) for name, path in own.items()})
+    if not as_json:
+        _tell(reading)
+    told = _compared(file, text, rules, only) if live else []
     if as_json:
-        click.echo(json.dumps(_summary(reading)))
+        click.echo(json.dumps(_summary(reading, told)))
     else:
-        _tell(reading, file)
-    sys.exit(1 if reading.mistakes else 0)
+        _conclude(reading, file, told, live)
+    sys.exit(0 if _is_ok(reading, told) else 1)
 
 
-def _tell(reading: Reading, file: Path) -> None:
+def _compared(file: Path, text: str, rules: Mapping[str, str], only: System | None) -> Sequence[Told]:
+    """Where the live instances disagree; a policy with mistakes of its own is not held against anything."""
+    from streams.instances.agreement import live_disagreements
+
+    told = live_disagreements(file, text, rules, only)
+    if told is None:
+        click.echo(f"{file}: not compared with the instances: correct its mistakes first", err=True)
+    return told or []
+
+
+def _is_ok(reading: Reading, told: Sequence[Told]) -> bool:
+    return not reading.mistakes and not any(each.severity == "error" for each in told)
+
+
+def _tell(reading: Reading) -> None:
     for mistake in reading.mistakes:
         click.echo(str(mistake), err=True)
     for note in reading.notes:
         click.echo(f"{note.file}:{note.line}:{note.column}: note: {note.found}", err=True)
+
+
+def _conclude(reading: Reading, file: Path, told: Sequence[Told], live: bool) -> None:
+    for each in told:
+        click.echo(str(each), err=True)
     if reading.policy is not None:
         directions = ", ".join(f"{count} {direction}" for direction, count in _directions(reading.policy).items())
         click.echo(f"{file}: {len(reading.policy.fields)} fields ({directions}), digest {reading.digest}")
+    if live and (reading.policy is not None or told):
+        counts = Counter(each.severity for each in told)
+        click.echo(f"{file}: the instances disagree in {counts['error']} errors and {counts['note']} notes")
 
 
 def _directions(policy: Policy) -> dict[str, int]:
     return dict(sorted(Counter(rule.direction for rule in policy.fields.values()).items()))
 
 
-def _summary(reading: Reading) -> dict[str, Any]:
+def _summary(reading: Reading, told: Sequence[Told]) -> dict[str, Any]:
     """The same keys whatever was found, for scripts."""
     return {
-        "ok": reading.policy is not None,
+        "ok": _is_ok(reading, told),
         "digest": reading.digest,
         "fields": len(reading.policy.fields) if reading.policy else 0,
         "directions": _directions(reading.policy) if reading.policy else {},
         "mistakes": [_entry(mistake) for mistake in reading.mistakes],
         "notes": [_entry(note) for note in reading.notes],
+        "disagreements": [each.entry() for each in told],
     }
 
 
