@@ -9,7 +9,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
@@ -19,13 +19,17 @@ LEAVE_SECONDS_MAX = 25.0  # above the supervisor's own limit for stopping its ch
 class Supervised:
     """Not for several threads at once, like the broker that owns it."""
 
-    def __init__(self, folder: Path, log: Path, remove_folder_at_end: bool) -> None:
+    def __init__(
+        self, folder: Path, log: Path, remove_folder_at_end: bool, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """`environment`: variables for the child beside our own; what no process list may show goes there."""
         lock = _locked(folder)
         # -I: neither the user's environment nor the current folder can change what the supervisor imports.
         # A session of its own: Ctrl-C in the terminal reaches the owner alone, which then ends this in good order.
         self._process = subprocess.Popen(
             [sys.executable, "-I", SUPERVISOR, str(os.getpid()), log, str(folder) if remove_folder_at_end else ""],
             cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[lock], start_new_session=True,
+            env={**os.environ, **(environment or {})},
         )  # fmt: skip
         os.close(lock)  # the supervisor's copy holds it, until its child has ended
         self._received = b""

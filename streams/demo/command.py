@@ -52,6 +52,17 @@ class DemoFailed(click.ClickException):
 @click.option(
     "--kill-worker-at", type=click.FloatRange(0, 1), help="kill -9 for one worker after this share of the edits."
 )
+@click.option("--rest", is_flag=True, help="Both systems behind REST, two connectors between them and Kafka.")
+@click.option(
+    "--faults/--no-faults", default=True, show_default=True, help="Of REST: whether anything goes wrong on purpose."
+)
+@click.option(
+    "--kill-connectors",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 100),
+    help="kill -9 so often, with --rest.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One summary object on standard output.")
 @click.option("--keep", is_flag=True, help="Leave the topics on the broker, and the workers' logs.")
 def demo(
@@ -63,6 +74,9 @@ def demo(
     seed: int,
     workers: int,
     kill_worker_at: float | None,
+    rest: bool,
+    faults: bool,
+    kill_connectors: int,
     as_json: bool,
     keep: bool,
 ) -> None:
@@ -70,7 +84,9 @@ def demo(
 
     Exit status 0 when they do, 1 when they differ.
     """
-    plan = Plan(people, edits, seconds, seed, workers, kill_worker_at)
+    if kill_connectors and not rest:
+        raise click.UsageError("--kill-connectors goes with --rest: without it there are no connectors")
+    plan = Plan(people, edits, seconds, seed, workers, kill_worker_at, rest, faults, kill_connectors)
     folder, is_telling = Path(tempfile.mkdtemp(prefix="leadsync-demo-")), keep
     logging.basicConfig(filename=folder / "demo.log", level="WARNING", format=LOG_FORMAT)
     try:

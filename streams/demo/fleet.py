@@ -1,4 +1,4 @@
-"""The workers of a demo: one process each, started again when it dies, their words in a file each.
+"""The processes of a demo, workers and connectors: started again when they die, their words in a file each.
 
 A worker keeps its instance id over its lives, so that its partitions wait for it. One that cannot be started three times in
 a row is a fault to be told, not a thing to be tried for ever. Each stands under a supervisor, like the broker, so that even
@@ -12,7 +12,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -27,7 +27,7 @@ STARTS_IN_A_ROW_MAX = 3
 PAUSE_SECONDS = 0.5
 TAIL_LINES = 15
 
-_ready_url = re.compile(r"^worker: (http://\S+/health/ready)$", re.MULTILINE)
+_ready_url = re.compile(r"^(?:worker|connector): (http://\S+/health/ready)$", re.MULTILINE)
 
 
 class WorkerFailed(Exception):  # noqa: N818 - the worker failed; this tells of it
@@ -35,19 +35,23 @@ class WorkerFailed(Exception):  # noqa: N818 - the worker failed; this tells of 
 
 
 class Member:
-    """One worker, over all its lives."""
+    """One process, over all its lives. `command` after the program; secrets stand in the `environment`."""
 
-    def __init__(self, settings: Settings, number: int, folder: Path, program: Sequence[str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        command: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
         self.is_ready = False
         self._is_stopping = False
-        self._folder = folder / f"worker-{number}"
-        self._log = self._folder / "worker.log"
+        self._folder = folder / name
+        self._log = self._folder / f"{name.partition('-')[0]}.log"
         self._supervised: Supervised | None = None
         self._starting = threading.Lock()  # a start that was cancelled goes on in its thread, and is then stopped
-        self._command = [
-            *program, "worker", "--port", "0", "--instance-id", f"demo-{number}",
-            "--bootstrap-servers", settings.bootstrap_servers, "--prefix", settings.prefix, "--log-level", "INFO",
-        ]  # fmt: skip
+        self._command, self._environment = list(command), environment
 
     async def live(self) -> bool:
         """One life, from start to end. Says whether it was ready at any time."""
@@ -57,7 +61,9 @@ class Member:
         async with aiohttp.ClientSession() as session:
             while not self._is_stopping and supervised.ended() is None:
                 if not was_ready and time.monotonic() > deadline:
-                    raise WorkerFailed(f"a worker was not ready within {READY_SECONDS_MAX:.0f} s; {self.last_words()}")
+                    raise WorkerFailed(
+                        f"{self.name} was not ready within {READY_SECONDS_MAX:.0f} s; {self.last_words()}"
+                    )
                 self.is_ready = was_ready = was_ready or await self._answers(session, begins)
                 await asyncio.sleep(POLL_SECONDS)
         self.is_ready = False
@@ -82,7 +88,9 @@ class Member:
         with self._starting:
             if self._supervised is None:
                 self._folder.mkdir(parents=True, exist_ok=True)
-                self._supervised = Supervised(self._folder, self._log, remove_folder_at_end=False)
+                self._supervised = Supervised(
+                    self._folder, self._log, remove_folder_at_end=False, environment=self._environment
+                )
             self._supervised.run(self._command)
             return self._supervised
 
@@ -107,11 +115,26 @@ class Member:
             return False
 
 
-class Fleet:
-    """All workers. `run` in a task of its own; it ends only with a WorkerFailed."""
+def worker_members(settings: Settings, count: int, folder: Path, program: Sequence[str] = LEADSYNC) -> list[Member]:
+    """So many workers."""
+    return [
+        Member(
+            f"worker-{number}",
+            folder,
+            [
+                *program, "worker", "--port", "0", "--instance-id", f"demo-{number}",
+                "--bootstrap-servers", settings.bootstrap_servers, "--prefix", settings.prefix, "--log-level", "INFO",
+            ],
+        )
+        for number in range(1, count + 1)
+    ]  # fmt: skip
 
-    def __init__(self, settings: Settings, count: int, folder: Path, program: Sequence[str] = LEADSYNC) -> None:
-        self.members = [Member(settings, number, folder, program) for number in range(1, count + 1)]
+
+class Fleet:
+    """Several processes. `run` in a task of its own; it ends only with a WorkerFailed."""
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.members = list(members)
         self.kills = 0
         self.restarts = 0
         self._killed: set[Member] = set()
@@ -133,9 +156,9 @@ class Fleet:
             for member in self.members:
                 group.create_task(self._keep_alive(member))
 
-    def kill_one(self) -> None:
-        """`kill -9` for the last one; it is started again like any that dies."""
-        member = self.members[-1]
+    def kill_one(self, number: int = -1) -> None:
+        """`kill -9` for one, the last if nothing is said; it is started again like any that dies."""
+        member = self.members[number]
         self._killed.add(member)
         self.kills += 1
         member.kill()
@@ -156,5 +179,5 @@ class Fleet:
                 continue
             self.restarts += 1
             if failures == STARTS_IN_A_ROW_MAX:
-                raise WorkerFailed(f"a worker ended {failures} times before it was ready; {member.last_words()}")
+                raise WorkerFailed(f"{member.name} ended {failures} times before it was ready; {member.last_words()}")
             await asyncio.sleep(PAUSE_SECONDS)

@@ -23,10 +23,11 @@ Place = tuple[str, System, str]
 
 
 class Landings(Unwatched):
-    """A witness with a watch. `edits`: how often a person saved something; `seconds`: from an edit to both systems."""
+    """A witness with a watch. `edits`: how often a person saved something; `landed_commands`: commands that wrote; `seconds`: from an edit to both systems."""
 
     def __init__(self, policy: Policy, clock: Callable[[], float]) -> None:
         self.edits = 0
+        self.landed_commands = 0
         self.seconds: list[float] = []
         self._policy, self._clock = policy, clock
         self._waiting: dict[Place, tuple[Value, float]] = {}
@@ -34,6 +35,7 @@ class Landings(Unwatched):
 
     def created(self, held: HeldRecord, entered: Mapping[str, Value], command: ApplyCommand | None) -> None:
         self.edits += command is None
+        self.landed_commands += command is not None
 
     def entered(self, held: HeldRecord, changed: Mapping[str, Value]) -> None:
         self.edits += 1
@@ -42,6 +44,7 @@ class Landings(Unwatched):
             self._waiting[held.person_key, held.record.system, name] = value, now
 
     def landed(self, held: HeldRecord, command: ApplyCommand) -> None:
+        self.landed_commands += 1
         now, source = self._clock(), other_system(held.record.system)
         for name, value in self._canonical(held, command.fields or {}):
             place = held.person_key, source, name
@@ -76,10 +79,11 @@ class Landings(Unwatched):
 
 
 class Onlookers:
-    """Several witnesses in place of one, each told everything, in this order."""
+    """Several witnesses in place of one, each told everything, in this order. `told` counts facts."""
 
     def __init__(self, *witnesses: Witness) -> None:
         self._witnesses = witnesses
+        self.told = 0
 
     def created(self, held: HeldRecord, entered: Mapping[str, Value], command: ApplyCommand | None) -> None:
         self._tell("created", held, entered, command)
@@ -109,5 +113,6 @@ class Onlookers:
         self._tell("linked", held, person_key)
 
     def _tell(self, fact: str, *about: Any) -> None:
+        self.told += 1
         for witness in self._witnesses:
             getattr(witness, fact)(*about)

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from streams.demo.pace import Pace
+from streams.demo.pace import EDITS_PER_SECOND, EDITS_PER_SECOND_OVER_REST, Pace
 from streams.demo.progress import Progress
 from streams.demo.quiet import until_quiet
 from streams.demo.report import Course
@@ -38,10 +38,11 @@ class Playing:
         """From the workers' start until all is quiet. Raises NotQuiet."""
         self._phase = "starting workers"
         await self.stage.fleet.all_ready()
+        await self.stage.between.ready()
         self._phase = "setting up"
         await self._set_up()
         self._phase = "editing"
-        began, sent, self._edits_at_first = time.monotonic(), self.stage.sender.sent, self.stage.edits
+        began, sent, self._edits_at_first = time.monotonic(), self.stage.between.sent, self.stage.edits
         await self._edit()
         edits = self._edits()
         self._phase = "settling"
@@ -49,7 +50,7 @@ class Playing:
         await self._until_quiet()
         self._phase = "comparing"
         ended = time.monotonic()
-        return Course(edits, len(corrected), self.stage.sender.sent - sent, ended - began, ended - self._began)
+        return Course(edits, len(corrected), self.stage.between.sent - sent, ended - began, ended - self._began)
 
     def progress(self) -> Progress:
         """A glance."""
@@ -63,9 +64,9 @@ class Playing:
             unit=unit,
             people=stage.people,
             edits=self._edits(),
-            sent=stage.sender.sent,
-            commands=stage.carrier.applied,
-            on_the_way=stage.on_the_way,
+            sent=stage.between.sent,
+            commands=stage.between.applied,
+            on_the_way=stage.between.waiting,
             unread=self.unread,
             collisions=sum(ledger.collisions.values()),
             errors_opened=ledger.opened,
@@ -94,8 +95,10 @@ class Playing:
     async def _edit(self) -> None:
         """At the pace of the plan, or as fast as things go; on the way, or at the latest then, the worker is killed."""
         plan, began = self.stage.plan, time.monotonic()
-        pace, kill_at = Pace(plan.edits, plan.seconds), plan.kill_worker_at
+        bounds = EDITS_PER_SECOND_OVER_REST if plan.rest else EDITS_PER_SECOND
+        pace, kill_at = Pace(plan.edits, plan.seconds, bounds), plan.kill_worker_at
         while (share := pace.share(self._edits(), time.monotonic() - began)) < 1:
+            self.stage.between.disturb(share)
             if kill_at is not None and share >= kill_at:
                 self.stage.fleet.kill_one()
                 kill_at = None
@@ -106,6 +109,7 @@ class Playing:
                 await asyncio.sleep(0)
         if kill_at is not None:
             self.stage.fleet.kill_one()
+        self.stage.between.disturb(1.0)
 
     def _act(self, act: Act) -> None:
         story = act(time.time())
@@ -113,7 +117,7 @@ class Playing:
             self._stories.append(story)
 
     def _is_crowded(self) -> bool:
-        return self.stage.on_the_way + self.unread > CROWDED_MESSAGES
+        return self.stage.between.waiting + self.unread > CROWDED_MESSAGES
 
     async def _until_quiet(self) -> None:
         await until_quiet(self.stage, QUIET_SECONDS_MAX + QUIET_SECONDS_PER_PERSON * self.stage.people)

@@ -1,8 +1,8 @@
 """When all is quiet: nothing is on its way anywhere, and nothing new has come while we looked.
 
 One look goes downstream, in this order: the systems have nothing to show, no command or answer is on its way, Kafka has
-everything we sent; the workers have committed every change and result; we have read every `person.changes` that came of them, and the workers have
-committed those; we have read every command and activity that came of those. Ends are asked for with open transactions
+everything that was sent; the workers have committed every change and result; we have read every `person.changes` that came of them, and the workers have
+committed those; we have read every command and activity that came of those, and the commands have been carried out. Ends are asked for with open transactions
 included, so that what is not yet committed counts as still to come.
 """
 
@@ -36,20 +36,14 @@ async def until_quiet(stage: Stage, seconds_max: float) -> None:
         await asyncio.sleep(LOOK_EVERY_SECONDS)
 
 
-def _events(stage: Stage) -> tuple[int, int, int]:
-    return stage.sender.sent, stage.listener.read, stage.carrier.applied
+def _events(stage: Stage) -> tuple[int, ...]:
+    return (*stage.between.stirred, stage.listener.read)
 
 
 async def _look(stage: Stage) -> str | None:
     """What is still to be waited for."""
-    if stage.feeding.waiting:
-        return f"{stage.feeding.waiting} changes to be read from the systems"
-    if stage.carrier.waiting:
-        return f"{stage.carrier.waiting} commands or answers on their way"
-    if stage.sender.unanswered:
-        return f"the broker to take {stage.sender.unanswered} messages"
-    if unread := await stage.watch.unread(stage.sender.ends):
-        return f"the workers to read {unread} changes and results"
+    if upstream := await stage.between.upstream():
+        return upstream
     if behind := await _behind(stage, PERSON_CHANGES):
         return f"{behind} offsets of {PERSON_CHANGES} to be committed"
     changes = {place: end for place, end in stage.listener.ends.items() if place.topic.endswith(PERSON_CHANGES)}
@@ -57,7 +51,7 @@ async def _look(stage: Stage) -> str | None:
         return f"the workers to fold {unread} changes of people"
     if behind := await _behind(stage, *HEARD_TOPICS):
         return f"{behind} offsets of commands and activities to be committed"
-    return None
+    return await stage.between.downstream()
 
 
 async def _behind(stage: Stage, *names: str) -> int:

@@ -50,14 +50,15 @@ async def report(stage: Stage, course: Course) -> Summary:
         skipped=ledger.skipped,
         dead_letters=ledger.dead_letters,
         landing_seconds=LandingSeconds(p50=round(landings.percentile(0.5), 3), p99=round(landings.percentile(0.99), 3)),
-        commands=stage.carrier.applied,
-        events=stage.sender.sent,
+        commands=stage.between.applied,
+        events=stage.between.sent,
         events_per_second=round(course.events / course.busy_seconds, 1),
         seconds=round(course.seconds, 1),
         seed=stage.plan.seed,
         workers=stage.plan.workers,
         kills=stage.fleet.kills,
         worker_restarts=stage.fleet.restarts,
+        rest=stage.between.report(),
         differences=tuple([*_at_large(ledger, failures), *map(str, found)][:DIFFERENCES_MAX]),
     )
 

@@ -1,6 +1,6 @@
 """A demo from its topics to its verdict.
 
-One loop carries everything between the simulated systems and Kafka (`_carry`), one reads what the workers commit
+One loop carries everything between the simulated systems and Kafka (`Between.run`), one reads what the workers commit
 (`Listener.run`), one keeps the workers alive (`Fleet.run`), one asks how far they are; `Playing.play` goes through the phases
 meanwhile. Whichever of these fails ends the demo.
 """
@@ -8,11 +8,10 @@ meanwhile. Whichever of these fails ends the demo.
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 from streams.demo.fleet import WorkerFailed
-from streams.demo.playing import TICK_SECONDS, Playing
+from streams.demo.playing import Playing
 from streams.demo.progress import Progress
 from streams.demo.quiet import NotQuiet
 from streams.demo.report import report
@@ -63,7 +62,7 @@ class Demo:
     async def _run_connected(self) -> Summary:
         stage = self._stage
         async with asyncio.TaskGroup() as group:
-            loops = (stage.listener.run(), stage.fleet.run(), self._carry(), self._ask())
+            loops = (stage.listener.run(), stage.fleet.run(), stage.between.run(), self._ask())
             tasks = [group.create_task(each) for each in loops]
             course = await self._playing.play()
             summary = await report(stage, course)
@@ -72,20 +71,10 @@ class Demo:
                 task.cancel()
         return summary
 
-    async def _carry(self) -> None:
-        """Between the systems and Kafka, without end. What a system does at one moment reaches Kafka in one order."""
-        carrier, feeding, sender = self._stage.carrier, self._stage.feeding, self._stage.sender
-        while True:
-            now = time.time()
-            results = list(carrier.run(now))
-            await sender.changes(list(feeding.collect(now)))
-            await sender.results(results)
-            await asyncio.sleep(TICK_SECONDS)
-
     async def _ask(self) -> None:
         """How far the workers are behind: for the view, and so that people don't run away from them."""
         while True:
-            self._playing.unread = await self._stage.watch.unread(self._stage.sender.ends)
+            self._playing.unread = await self._stage.between.unread()
             await asyncio.sleep(ASK_EVERY_SECONDS)
 
 

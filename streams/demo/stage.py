@@ -7,12 +7,19 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from schemas.topics import INPUT_TOPICS
+from schemas.vocabulary import SYSTEMS
 from streams.codec import decode_apply_command
+from streams.demo.between import Between
 from streams.demo.carrier import Carrier
+from streams.demo.carrying import Carrying
 from streams.demo.feeding import Feeding
-from streams.demo.fleet import Fleet
+from streams.demo.fleet import Fleet, worker_members
 from streams.demo.ledger import Ledger
-from streams.demo.wire import COMMAND_TOPICS, Listener, Sender, Watch
+from streams.demo.rest.connecting import Connecting
+from streams.demo.rest.instances import behind_rest, faults_of
+from streams.demo.rest.standing import Standing
+from streams.demo.wire import COMMAND_TOPICS, HEARD_TOPICS, Heard, Listener, Sender, Watch
 from streams.demo.world import World, build_world, chance
 from streams.policy import default_policy
 from streams.settings import Settings
@@ -21,7 +28,10 @@ from streams.sync.policy import Policy
 
 @dataclass(frozen=True)
 class Plan:
-    """What shall happen. `seconds` bounds the time of editing; `kill_worker_at` is a share of the edits."""
+    """What shall happen. `seconds` bounds the time of editing; `kill_worker_at` is a share of the edits.
+
+    `rest`: everything goes through REST and connectors, with `faults` unless told otherwise; `kill_connectors` of them are killed.
+    """
 
     people: int = 300
     edits: int = 1_500
@@ -29,6 +39,9 @@ class Plan:
     seed: int = 1
     workers: int = 1
     kill_worker_at: float | None = None
+    rest: bool = False
+    faults: bool = True
+    kill_connectors: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,22 +52,20 @@ class Stage:
     plan: Plan
     policy: Policy
     world: World
-    carrier: Carrier
-    feeding: Feeding
+    between: Between
     ledger: Ledger
-    sender: Sender
     listener: Listener
     watch: Watch
     fleet: Fleet
 
     async def connect(self) -> None:
         """To the broker."""
-        await asyncio.gather(self.sender.start(), self.listener.start(), self.watch.start())
+        await asyncio.gather(self.between.start(), self.listener.start(), self.watch.start())
 
     async def close(self) -> None:
         """Workers first, so that none of them meets a broker that is gone."""
-        await self.fleet.stop()
-        await asyncio.gather(self.sender.stop(), self.listener.stop(), self.watch.stop())
+        await asyncio.gather(self.fleet.stop(), self.between.stop())
+        await asyncio.gather(self.listener.stop(), self.watch.stop())
 
     @property
     def edits(self) -> int:
@@ -66,33 +77,38 @@ class Stage:
         """Everybody there ever was."""
         return len(self.world.oracle.people)
 
-    @property
-    def on_the_way(self) -> int:
-        """What is between the systems and Kafka."""
-        return self.carrier.waiting + self.feeding.waiting + self.sender.unanswered
-
 
 def set_stage(settings: Settings, plan: Plan, folder: Path) -> Stage:
-    """Connects to nothing. Worker logs go to the folder."""
-    policy = default_policy()
+    """Connects to nothing. Logs of workers and connectors go to the folder."""
+    return _stage_with_rest(settings, plan, folder) if plan.rest else _stage(settings, plan, folder)
+
+
+def _stage(settings: Settings, plan: Plan, folder: Path) -> Stage:
+    policy, watch = default_policy(), Watch(settings)
     world = build_world(policy, plan.seed, time.time)
     carrier = Carrier(world.marketo, world.dynamics, chance(plan.seed, "carrier"))
     ledger = Ledger(world.landings, policy.authority)
-    heard = {
-        **{name: lambda body: carrier.take(decode_apply_command(body), time.time()) for name in COMMAND_TOPICS},
-        "activity-log": ledger.activity,
-        "dead-letter": ledger.dead_letter,
-    }
-    return Stage(
-        settings,
-        plan,
-        policy,
-        world,
-        carrier,
-        Feeding(world.marketo, world.dynamics, chance(plan.seed, "feeding")),
-        ledger,
-        Sender(settings),
-        Listener(settings, heard),
-        Watch(settings),
-        Fleet(settings, plan.workers, folder),
-    )
+    commands = {name: lambda body: carrier.take(decode_apply_command(body), time.time()) for name in COMMAND_TOPICS}
+    listener = Listener(settings, {**commands, **_heard(ledger)})
+    feeding = Feeding(world.marketo, world.dynamics, chance(plan.seed, "feeding"))
+    between = Carrying(carrier, feeding, Sender(settings), watch)
+    fleet = Fleet(worker_members(settings, plan.workers, folder))
+    return Stage(settings, plan, policy, world, between, ledger, listener, watch, fleet)
+
+
+def _stage_with_rest(settings: Settings, plan: Plan, folder: Path) -> Stage:
+    policy, watch = default_policy(), Watch(settings)
+    world = build_world(policy, plan.seed, time.time, behind_rest)
+    ledger = Ledger(world.landings, policy.authority)
+    standing = Standing()
+    heard = {**_heard(ledger), "checkpoints": standing.heard}
+    listener = Listener(settings, heard, (*INPUT_TOPICS, *HEARD_TOPICS, "checkpoints"))
+    faults = {system: faults_of(plan.seed, system, plan.faults) for system in SYSTEMS}
+    rng = chance(plan.seed, "kills")
+    between = Connecting(settings, world, faults, listener, watch, folder, standing, plan.kill_connectors, rng)
+    fleet = Fleet(worker_members(settings, plan.workers, folder))
+    return Stage(settings, plan, policy, world, between, ledger, listener, watch, fleet)
+
+
+def _heard(ledger: Ledger) -> dict[str, Heard]:
+    return {"activity-log": ledger.activity, "dead-letter": ledger.dead_letter}

@@ -56,6 +56,27 @@ class LandingSeconds(_Part):
     p99: float = 0.0
 
 
+class Calls(_Part):
+    """Calls to one system: all of them, the most frequent endpoints, how many for each 1,000 edits, and what is documented as allowed."""
+
+    total: int = 0
+    allowed: str = ""
+    per_1000_edits: float = 0.0
+    by_endpoint: dict[str, int] = {}
+
+
+class OverRest(_Part):
+    """What stood between the systems and Kafka: connectors, and REST with faults."""
+
+    faults: Annotated[dict[str, int], Field(description="How often each fault struck, by name.")] = {}
+    marketo_calls: Calls = Calls()
+    dynamics_calls: Calls = Calls()
+    connector_kills: Annotated[int, Field(description="Connectors killed on purpose.")] = 0
+    connector_restarts: Annotated[
+        int, Field(description="Connectors that ended by themselves and were started again.")
+    ] = 0
+
+
 class Summary(_Part):
     """What happened, and whether both systems hold what they must."""
 
@@ -81,6 +102,7 @@ class Summary(_Part):
     workers: int = 1
     kills: Annotated[int, Field(description="Workers killed on purpose (`--kill-worker-at`).")] = 0
     worker_restarts: Annotated[int, Field(description="Workers that ended by themselves and were started again.")] = 0
+    rest: Annotated[OverRest | None, Field(description="With `--rest` only.")] = None
     differences: Annotated[tuple[str, ...], Field(description=f"At most {DIFFERENCES_MAX}.")] = ()
 
     @property
@@ -107,5 +129,21 @@ class Summary(_Part):
         yield f"events      {self.events:,}, {self.events_per_second:,.0f}/s; {self.seconds:.1f} s in all"
         if self.kills or self.worker_restarts:
             yield f"workers     {self.workers}; killed {self.kills}, ended by themselves {self.worker_restarts}"
+        if self.rest is not None:
+            yield from _told(self.rest)
         yield from (f"differs: {difference}" for difference in self.differences)
         yield f"alike: {self.alike} of {self.people} people"
+
+
+def _told(rest: OverRest) -> Iterator[str]:
+    for system, calls in (("Marketo ", rest.marketo_calls), ("Dynamics", rest.dynamics_calls)):
+        for_each = f"{calls.per_1000_edits:,.0f} for each 1,000 edits"
+        yield f"calls       to {system} {calls.total:,}, {for_each}; allowed are {calls.allowed}"
+    yield f"connectors  killed {rest.connector_kills}, ended by themselves {rest.connector_restarts}"
+    for system in ("marketo", "dynamics"):
+        struck = [
+            f"{name.removeprefix(f'{system}.')} {count:,}"
+            for name, count in rest.faults.items()
+            if name.startswith(system)
+        ]
+        yield f"faults      of {system.capitalize():8} {', '.join(sorted(struck)) or 'none'}"

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from schemas.source_change import Campaign
 from schemas.vocabulary import DYNAMICS, MARKETO, RecordType, System
 from streams.demo.dynamics import SimulatedDynamics
-from streams.demo.entering import FIRST_NAMES, Inventor
+from streams.demo.entering import FIRST_NAMES, Breaking, Inventor
 from streams.demo.forms import Forms
 from streams.demo.marketo import SimulatedMarketo
 from streams.demo.oracle.follow import Oracle
@@ -115,6 +115,11 @@ class Crowd:
         """Sales edits a lead or contact."""
         return self._edit(self.dynamics, now)
 
+    def edit_now(self, held: HeldRecord, now: float) -> str:
+        """Somebody edits this very record, whatever is being done to it."""
+        rule = self.random.choice([rule for rule in self._forms.fields(held) if rule.direction == "both"])
+        return f"{held.record.system} {held.id} is edited meanwhile: {self._enter(held, [rule], now, cleared=0.0)}"
+
     def edit_both(self, now: float) -> str | None:
         """One field, on both sides, before either can have seen the other."""
         held = self.dynamics.draw(self.random)
@@ -192,7 +197,17 @@ class Crowd:
     def break_value(self, now: float) -> str | None:
         """Somebody enters what the other system won't take."""
         breaking = self.random.choice(self.inventor.breakings)
-        held = self._system(breaking.sender).draw(self.random)
+        return self._break(self._system(breaking.sender).draw(self.random), breaking, now)
+
+    def enter_duplicate(self, now: float) -> str | None:
+        """Marketing enters, on a person who is in both systems, what a duplicate rule in Dynamics refuses."""
+        held = self.marketo.draw(self.random)
+        breaking = next((each for each in self.inventor.breakings if each.how == "duplicate"), None)
+        if held is None or breaking is None or not self._has_twin(held):
+            return None
+        return self._break(held, breaking, now)
+
+    def _break(self, held: HeldRecord | None, breaking: Breaking, now: float) -> str | None:
         rule = self.policy.fields[breaking.name]
         if held is None or rule.column(held.record.type) is None:
             return None

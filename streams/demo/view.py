@@ -102,7 +102,7 @@ def _head(progress: Progress) -> Table:
 def _numbers(progress: Progress, per_second: float) -> Table:
     table = Table.grid(expand=True, padding=(0, 1))
     for _ in range(3):
-        table.add_column(style="dim", no_wrap=True)
+        table.add_column(style="dim")  # not `no_wrap`: where it is narrow, labels are cut and never numbers
         table.add_column(justify="right", no_wrap=True)
         table.add_column(width=2)
     open_errors = _open(progress)
@@ -127,7 +127,7 @@ def _numbers(progress: Progress, per_second: float) -> Table:
     for row in range(0, len(numbers), 3):
         cells: list[RenderableType] = []
         for label, value, style in numbers[row : row + 3]:
-            cells += [label, Text(value, style=style), ""]
+            cells += [Text(label, no_wrap=True, overflow="ellipsis"), Text(value, style=style), ""]
         table.add_row(*cells)
     return table
 

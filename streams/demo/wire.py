@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -101,17 +102,22 @@ class Sender:
 class Listener:
     """Reads what the worker committed, from the beginning, and hands each body to whoever asked for its topic."""
 
-    def __init__(self, settings: Settings, heard: Mapping[str, Heard]) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, heard: Mapping[str, Heard], topics: Iterable[str] = HEARD_TOPICS) -> None:
+        self._settings, self._topics = settings, tuple(topics)
         self._heard = {settings.topic(name): function for name, function in heard.items()}
         self._consumer = plain_consumer(settings, "demo-listener", "read_committed", fetch_max_wait_ms=50)
         self.ends: dict[TopicPartition, int] = {}
-        self.read = 0
+        self.counts: Counter[str] = Counter()  # records, by topic
+
+    @property
+    def read(self) -> int:
+        """How many records were read."""
+        return self.counts.total()
 
     async def start(self) -> None:
         """Connect, and stand at the beginning of every topic."""
         await self._consumer.start()
-        await stand_at_beginning(self._consumer, partitions_of(self._settings, map(self._settings.topic, HEARD_TOPICS)))
+        await stand_at_beginning(self._consumer, partitions_of(self._settings, map(self._settings.topic, self._topics)))
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -122,7 +128,7 @@ class Listener:
         while True:
             for place, records in (await self._consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_MAX)).items():
                 self.ends[place] = records[-1].offset + 1
-                self.read += len(records)
+                self.counts[place.topic] += len(records)
                 function = self._heard.get(place.topic)
                 for record in records if function is not None else ():
                     function(record.value)  # type: ignore[misc]  # checked one line above
@@ -149,17 +155,17 @@ class Watch:
         """Disconnect."""
         await asyncio.gather(self._admin.close(), self._consumer.stop())
 
-    async def unread(self, ends: Mapping[TopicPartition, int]) -> int:
-        """How many messages before these ends the workers have not committed."""
-        committed = await self._committed()
+    async def unread(self, ends: Mapping[TopicPartition, int], group: str | None = None) -> int:
+        """How many messages before these ends the workers, or another group, have not committed."""
+        committed = await self._committed(group or self._settings.app_id)
         return sum(max(end - (committed[place].offset if place in committed else 0), 0) for place, end in ends.items())
 
-    async def _committed(self) -> Any:
+    async def _committed(self, group: str) -> Any:
         """A broker that has just started has no coordinator yet, nor has one that was just killed."""
         deadline = time.monotonic() + COORDINATOR_SECONDS_MAX
         while True:
             try:
-                return await self._admin.list_consumer_group_offsets(self._settings.app_id)
+                return await self._admin.list_consumer_group_offsets(group)
             except KafkaError as error:
                 if not error.retriable or time.monotonic() > deadline:
                     raise

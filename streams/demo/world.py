@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from schemas.vocabulary import DYNAMICS, MARKETO
+from schemas.vocabulary import DYNAMICS, MARKETO, System
 from streams.demo.dynamics import SimulatedDynamics
 from streams.demo.entering import Inventor
 from streams.demo.landings import Landings, Onlookers
 from streams.demo.marketo import SimulatedMarketo
 from streams.demo.oracle.follow import Oracle
+from streams.demo.saving import Saving
 from streams.demo.stock import stock_saving
 from streams.demo.users import Crowd, Mix
+from streams.demo.witness import Witness
 from streams.sync.policy import Policy
 
 SPOILING = 0.1
@@ -55,23 +57,39 @@ class World:
     dynamics: SimulatedDynamics
     oracle: Oracle
     landings: Landings
+    onlookers: Onlookers
     newcomers: Crowd
     crowd: Crowd
 
 
-def build_world(policy: Policy, seed: int, clock: Callable[[], float] = time.time) -> World:
+Systems = tuple[SimulatedMarketo, SimulatedDynamics]
+MakeSystems = Callable[[Policy, int, Mapping[System, Saving], Witness], Systems]
+
+
+def in_process(policy: Policy, seed: int, saving: Mapping[System, Saving], witness: Witness) -> Systems:
+    """The two systems as they are, with nothing around them."""
+    return (
+        SimulatedMarketo(policy, chance(seed, MARKETO), saving[MARKETO], witness),
+        SimulatedDynamics(policy, chance(seed, DYNAMICS), saving[DYNAMICS], witness),
+    )
+
+
+def build_world(
+    policy: Policy, seed: int, clock: Callable[[], float] = time.time, systems: MakeSystems = in_process
+) -> World:
     """Chance for each part comes from the seed, so that they don't disturb each other. What happens still depends on real time."""
     saving = stock_saving(policy)
     oracle, landings = Oracle(policy, saving), Landings(policy, clock)
     onlookers = Onlookers(oracle, landings)
-    marketo = SimulatedMarketo(policy, chance(seed, MARKETO), saving[MARKETO], onlookers)
-    dynamics = SimulatedDynamics(policy, chance(seed, DYNAMICS), saving[DYNAMICS], onlookers)
+    marketo, dynamics = systems(policy, seed, saving, onlookers)
     inventor = Inventor(policy, chance(seed, "values"), saving, SPOILING)
 
     def crowd(name: str, mix: Mix) -> Crowd:
         return Crowd(policy, marketo, dynamics, oracle, inventor, mix, chance(seed, name))
 
-    return World(marketo, dynamics, oracle, landings, crowd("newcomers", SETTING_UP), crowd("crowd", WORKING))
+    return World(
+        marketo, dynamics, oracle, landings, onlookers, crowd("newcomers", SETTING_UP), crowd("crowd", WORKING)
+    )
 
 
 def chance(seed: int, part: str) -> random.Random:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from streams.demo import fleet as module
-from streams.demo.fleet import Fleet, WorkerFailed
+from streams.demo.fleet import Fleet, WorkerFailed, worker_members
 from streams.settings import Security, Settings
 
 SETTINGS = Settings("127.0.0.1:1", "t.", security=Security())
@@ -29,7 +29,7 @@ server.serve_forever()
 def fleet(tmp_path: Path, program: str, count: int = 1) -> Fleet:
     script = tmp_path / "program.py"
     script.write_text(program, encoding="utf-8")
-    return Fleet(SETTINGS, count, tmp_path / "logs", (sys.executable, str(script)))
+    return Fleet(worker_members(SETTINGS, count, tmp_path / "logs", (sys.executable, str(script))))
 
 
 async def until_ready(workers: Fleet) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from streams.demo.carrying import Carrying
 from streams.demo.quiet import NotQuiet, until_quiet
 from streams.demo.resting import errors_open, receivers_in_error, unfinished
 from streams.policy import default_policy
@@ -65,12 +66,13 @@ def test_errors_by_who_does_not_get_what_is_due() -> None:
 def stage(**waiting: int) -> Any:
     """A stage on which something waits."""
     numbers = {"feeding": 0, "carrier": 0, "sender": 0, **waiting}
-    return SimpleNamespace(
-        feeding=SimpleNamespace(waiting=numbers["feeding"]),
-        carrier=SimpleNamespace(waiting=numbers["carrier"], applied=0),
-        sender=SimpleNamespace(unanswered=numbers["sender"], sent=0),
-        listener=SimpleNamespace(read=0),
+    carrying: Any = Carrying(
+        SimpleNamespace(waiting=numbers["carrier"], applied=0),  # type: ignore[arg-type]
+        SimpleNamespace(waiting=numbers["feeding"]),  # type: ignore[arg-type]
+        SimpleNamespace(unanswered=numbers["sender"], sent=0),  # type: ignore[arg-type]
+        SimpleNamespace(),  # type: ignore[arg-type]
     )
+    return SimpleNamespace(between=carrying, listener=SimpleNamespace(read=0))
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,14 @@ def test_the_panel_fits_a_narrow_terminal() -> None:
     assert max(map(len, shown(200).splitlines())) <= 110
 
 
+def test_a_narrow_terminal_cuts_labels_but_no_number() -> None:
+    """A number that is cut is another number."""
+    text = shown(80)
+    for number in ("4,000", "1,200", "1 of 2", "0.50 s", "300"):
+        assert f" {number} " in text
+    assert len(text.splitlines()) == len(shown(110).splitlines())
+
+
 async def test_where_nobody_watches_there_are_plain_lines() -> None:
     """One for each phase; none of a terminal's control characters."""
     file = io.StringIO()

@@ -25,7 +25,8 @@ Where true sight does not decide, the oracle accepts the set of right answers, a
    And of a bootstrapped pair that held the same, an edit made before both records were read may stand or fall with that value.
 4. Whether a Sync Person that was asked for while a Dynamics record lived, which was then deleted, was folded before the
    deletion (skipped) or after it (a new lead); whether an edit in Dynamics that lost its collision makes a deleted Marketo
-   person again (it does where it is folded after the deletion, before its rival's landing).
+   person again (it does where it is folded after the deletion, before its rival's landing, and where the command that carried it
+   was still in flight).
    Likewise whether a Sync Person heeds itself or joins an earlier one with an owner that doesn't exist, and fails with it.
    And whether *Microsoft is Deleted* is set, where Marketo had not been told of the record yet when it was deleted.
 5. A person whom the filter keeps out: each system may hold any value that somebody entered.

@@ -61,5 +61,6 @@ def pending_from_dynamics(policy: Policy, person: PersonFacts) -> Iterator[tuple
             had_it = edit.number in facts.seen_when_deleted
             if had_it and edit.number in last:
                 had_it = descends(facts.held_when_deleted, edit)  # it may have come and been overwritten
-            if made_there and not had_it and edit.number not in facts.over:
+            is_over = edit.number in facts.over and edit.number not in facts.on_its_way
+            if made_there and not had_it and not is_over:
                 yield name, edit

@@ -39,7 +39,8 @@ class FieldFacts:
     """One field of a person. Thousands of these are made, so they hold nothing that must be allocated.
 
     `loose`: edits that may or may not have counted; `over`: edits settled for good before a
-    record ended. `meek`: edits by persons that may count as what the system filled in.
+    record ended. `meek`: edits by persons that may count as what the system filled in; `on_its_way`: of those over, what a
+    command may have carried to a Marketo person when it was deleted.
     """
 
     edits: tuple[Edit, ...] = ()
@@ -47,6 +48,7 @@ class FieldFacts:
     dynamics: Cell = BLANK
     loose: frozenset[int] = frozenset()
     over: frozenset[int] = frozenset()
+    on_its_way: frozenset[int] = frozenset()
     meek: frozenset[int] = frozenset()
     lead_id: str | None = None  # the lead that became a contact
     seen_by_lead: frozenset[int] = frozenset()  # what had stood in the lead's field by then

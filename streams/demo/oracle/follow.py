@@ -171,9 +171,15 @@ class Oracle:
         stands, last = self.may_stand(person, name), unseen(facts)
         holders = (other_system(ending),) if len(last) == 1 else (MARKETO, DYNAMICS)
         if len(stands) == 1 and all(descends(facts.cell(system).edit, stands[0]) for system in holders):
-            facts.over |= {edit.number for edit in last if edit.number != stands[0].number}
+            lost = [edit for edit in last if edit.number != stands[0].number]
+            facts.over |= {edit.number for edit in lost}
+            facts.on_its_way |= {edit.number for edit in lost if self._may_be_on_its_way(facts, edit, ending)}
         else:
             facts.loose |= {edit.number for edit in facts.edits}
+
+    def _may_be_on_its_way(self, facts: FieldFacts, edit: Edit, ending: System) -> bool:
+        """Whether a command in flight to a Marketo person may carry it: that makes the person again, though the edit has lost."""
+        return ending == MARKETO and edit.system == DYNAMICS and edit.number not in facts.cell(MARKETO).seen
 
     def _is_kept_out(self, held: HeldRecord) -> bool:
         column = self.policy.filter_column
