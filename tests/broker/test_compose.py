@@ -57,8 +57,10 @@ def test_the_schema_would_notice_a_typing_error(compose: Any) -> None:
 
 
 def test_it_starts_kafka_a_worker_prometheus_and_grafana(services: Any) -> None:
-    """And the topics before the worker."""
-    assert set(services) == {"kafka", "topics", "worker", "prometheus", "grafana"}
+    """And the topics before the worker; the connectors only where they are asked for."""
+    asked_for = {name for name, service in services.items() if service.get("profiles")}
+    assert set(services) - asked_for == {"kafka", "topics", "worker", "prometheus", "grafana"}
+    assert asked_for == {"marketo", "dynamics"}
     assert services["topics"]["depends_on"]["kafka"]["condition"] == "service_healthy"
     assert services["worker"]["depends_on"]["topics"]["condition"] == "service_completed_successfully"
 
@@ -115,13 +117,26 @@ def test_ports_are_published_on_the_loopback_interface_only(services: Any) -> No
     assert published and all(port.startswith("127.0.0.1:") for port in published)
 
 
-def test_prometheus_reads_the_worker_where_it_listens(services: Any) -> None:
-    """Every container of the service, at the port its environment says."""
+def test_the_connectors_get_their_secrets_as_files(compose: Any, services: Any) -> None:
+    """What stands in a container's environment, whoever may inspect it can read; and nothing of it is in the repository."""
+    for name in ("marketo", "dynamics"):
+        given = services[name]["environment"]
+        assert name in services[name]["secrets"] and not [each for each in given if each.endswith("_SECRET")]
+        assert given[f"LEADSYNC_{name.upper()}_CLIENT_SECRET_FILE"] == f"/run/secrets/{name}"
+        assert {name: each["file"] for name, each in compose["secrets"].items()} == {
+            name: f"./secrets/{name}" for name in ("marketo", "marketo-webhook", "dynamics")
+        }
+    assert "/secrets/" in (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+
+
+def test_prometheus_reads_worker_and_connectors_where_they_listen(services: Any) -> None:
+    """Every container of each service, at the port its environment says."""
     (job,) = load("deploy/prometheus.yml")["scrape_configs"]
     (discovery,) = job["dns_sd_configs"]
-    assert discovery["names"] == ["worker"]
-    assert str(discovery["port"]) == services["worker"]["environment"]["LEADSYNC_PORT"]
-    assert services["worker"]["environment"]["LEADSYNC_HOST"] == "0.0.0.0"
+    assert discovery["names"] == ["worker", "marketo", "dynamics"]
+    for name in discovery["names"]:
+        assert str(discovery["port"]) == services[name]["environment"]["LEADSYNC_PORT"]
+        assert services[name]["environment"]["LEADSYNC_HOST"] == "0.0.0.0"
 
 
 def test_grafana_finds_its_source_and_its_dashboards(services: Any) -> None:
