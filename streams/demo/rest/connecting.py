@@ -25,7 +25,7 @@ from schemas.vocabulary import DYNAMICS, MARKETO, SYSTEMS, System
 from streams.connectors.journal import group_of
 from streams.demo.fleet import LEADSYNC, Fleet, Member, WorkerFailed
 from streams.demo.record import Published
-from streams.demo.rest.instances import Interfering, RestSystem, served
+from streams.demo.rest.instances import Interfering, PlannedFaults, served
 from streams.demo.rest.standing import Standing
 from streams.demo.summary import Calls, OverRest
 from streams.demo.wire import COMMAND_TOPICS, Listener, Sender, Watch
@@ -65,7 +65,7 @@ class Connecting:
         self,
         settings: Settings,
         world: World,
-        faults: Mapping[System, RestSystem],
+        faults: Mapping[System, PlannedFaults],
         listener: Listener,
         watch: Watch,
         folder: Path,

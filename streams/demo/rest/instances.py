@@ -56,8 +56,8 @@ BY_THEMSELVES: Mapping[System, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class RestSystem:
-    """What a connector has to be told, and what went wrong on purpose."""
+class PlannedFaults:
+    """What shall go wrong in a system, each for a share of the calls, and what has."""
 
     faults: Faults
     shares: Mapping[str, float]
@@ -75,11 +75,11 @@ def behind_rest(policy: Policy, seed: int, saving: Mapping[System, Saving], witn
     )
 
 
-def faults_of(seed: int, system: System, is_faulty: bool) -> RestSystem:
+def faults_of(seed: int, system: System, is_faulty: bool) -> PlannedFaults:
     """The faults that a demo plans for a system; none where it shall be faultless."""
     shares = (MARKETO_FAULTS if system == MARKETO else DYNAMICS_FAULTS) if is_faulty else {}
     plan = FaultPlan(shares, LATENCY_SECONDS if is_faulty else (0.0, 0.0), quota_seconds=1.5, retry_after_seconds=1)
-    return RestSystem(Faults(plan, chance(seed, f"{system} faults")), shares)
+    return PlannedFaults(Faults(plan, chance(seed, f"{system} faults")), shares)
 
 
 class Interfering:
@@ -94,7 +94,7 @@ class Interfering:
 
 @asynccontextmanager
 async def served(
-    marketo: MarketoInstance, dynamics: DynamicsInstance, faults: Mapping[System, RestSystem]
+    marketo: MarketoInstance, dynamics: DynamicsInstance, faults: Mapping[System, PlannedFaults]
 ) -> AsyncIterator[dict[str, str]]:
     """Serve both; yields the environment that a connector needs to reach them."""
     rng = random.SystemRandom()
