@@ -17,7 +17,7 @@ from schemas.vocabulary import ID_CHARACTERS_MAX, MARKETO, VALUE_CHARACTERS_MAX,
 from streams.connectors.known import KnownRecords
 from streams.connectors.marketo.answers import person
 from streams.connectors.marketo.entries import time_of, value_of
-from streams.connectors.marketo.names import OUR_FIELDS
+from streams.connectors.marketo.names import KEY_FIELD, OUR_FIELDS
 from streams.connectors.marketo.rows import Ours, ours_in, without_ours
 from streams.sync.messages import SourceChange, Value
 
@@ -53,7 +53,8 @@ class Asked:
 def is_anybodys(asked: Asked, known: KnownRecords) -> bool:
     """Whether neither what is known nor what was sent along says for whom the record stands, so that it may be anybody's."""
     there = known.get(asked.lead_id)
-    shows_key = asked.view is not None and ours_in(asked.view).key is not None
+    # An empty key says something too: a person whom we made holds one from the start.
+    shows_key = asked.view is not None and KEY_FIELD in asked.view
     return not shows_key and (there is None or (there.key is None and there.version == 0))
 
 

@@ -125,6 +125,17 @@ async def test_a_request_that_overtakes_our_own_create_finds_its_person() -> Non
             assert len(made.calls) == calls  # the feed has told who that is
 
 
+async def test_a_view_that_states_the_key_spares_the_look_up() -> None:
+    """An empty one too: nobody whom we made is without it."""
+    async with scene() as made:
+        await made.start()
+        typed_in, calls = made.person(), len(made.calls)
+        async with listening(made.journal, keys_in(made.connector)) as it:
+            view = {"updatedAt": AT, "fields": {"city": "London", "leadsyncKey": None}}
+            assert (await it.post(WEBHOOK, {**CALL, "leadId": int(typed_in.id), **view}))[0] == 200
+            assert [each.person_key for each in it.changes] == [None] and len(made.calls) == calls
+
+
 async def test_while_marketo_does_not_answer_requests_are_taken_as_they_are(caplog: pytest.LogCaptureFixture) -> None:
     """Marketo's webhooks are not repeated: what is not taken is lost."""
     async with scene(shares={"dropped_before": 1.0}) as made:
