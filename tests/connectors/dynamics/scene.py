@@ -7,7 +7,6 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import SecretStr
@@ -22,7 +21,7 @@ from streams.connectors.dynamics.relations import Relations
 from streams.connectors.dynamics.telling import Telling
 from streams.connectors.lanes import Given, InHand
 from streams.connectors.options import Options
-from streams.connectors.pacing import Backoff, Pace, Pacer, Priority
+from streams.connectors.pacing import Pace, Pacer, Priority
 from streams.connectors.settings import DynamicsConnection
 from streams.demo.record import HeldRecord
 from streams.demo.stock import stock_saving
@@ -36,31 +35,13 @@ from streams.simulators.serving import serving
 from streams.sync.messages import ApplyCommand, ApplyResult, Record, SourceChange
 from streams.sync.policy import Policy
 from tests.connectors.journal import FakeJournal
+from tests.connectors.stand_ins import QUICK, Calls, PolicyHeld
 
 SECRET = "a-secret-that-no-log-may-tell"
 TENANT = "tenant-1"
 ADA, SAM = SELLERS[:2]
 PACE = Pace(100_000, 300.0, 20)
-QUICK = Backoff(0.001, 0.01)
 BEGINNING = Options(PACE, "beginning")
-
-
-@dataclass
-class PolicyHeld:
-    """Stands for the policy book; a test may put another policy in force."""
-
-    in_force: Policy
-
-
-class Calls(list[tuple[str, str]]):
-    """Endpoint and outcome of every call that the connector made."""
-
-    def __call__(self, endpoint: str, outcome: str) -> None:
-        self.append((endpoint, outcome))
-
-    def outcomes(self, endpoint: str) -> list[str]:
-        """Of one endpoint."""
-        return [outcome for name, outcome in self if name == endpoint]
 
 
 class Scene:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pydantic import SecretStr
@@ -20,37 +20,18 @@ from streams.connectors.marketo.feed import Feed, read_at
 from streams.connectors.marketo.patience import Patience
 from streams.connectors.metrics import ConnectorMetrics
 from streams.connectors.options import Options
-from streams.connectors.pacing import Backoff, Pace, Pacer, Priority
+from streams.connectors.pacing import Pace, Pacer, Priority
 from streams.connectors.settings import MarketoConnection
 from streams.demo.record import HeldRecord
 from streams.simulators.marketo.limits import Limits
 from streams.sync.messages import ApplyCommand, ApplyResult, Record, SourceChange, Value
-from streams.sync.policy import Policy
 from tests.connectors.journal import FakeJournal
+from tests.connectors.stand_ins import QUICK, Calls, PolicyHeld
 from tests.simulators.marketo.served import CONNECTOR, Served, served
 
 SECRET = CONNECTOR.client_secret
 PACE = Pace(100_000, 20.0, 9)
-QUICK = Backoff(0.001, 0.01)
 BEGINNING = Options(PACE, "beginning")
-
-
-@dataclass
-class PolicyHeld:
-    """Stands for the policy book; a test may put another policy in force."""
-
-    in_force: Policy
-
-
-class Calls(list[tuple[str, str]]):
-    """Endpoint and outcome of every call that the connector made."""
-
-    def __call__(self, endpoint: str, outcome: str) -> None:
-        self.append((endpoint, outcome))
-
-    def outcomes(self, endpoint: str) -> list[str]:
-        """Of one endpoint."""
-        return [outcome for name, outcome in self if name == endpoint]
 
 
 class Scene:
