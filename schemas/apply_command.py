@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from schemas.limits import CAUSES_MAX
 from schemas.vocabulary import (
-    CAUSES_MAX,
     Contract,
     CreationNumber,
     Fields,

@@ -7,10 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from schemas.limits import FEEDS_MAX, HELD_ENTRIES_MAX, RECENT_ENTRIES_MAX
 from schemas.vocabulary import Contract, Id, Name, System, ValueText, Version
-
-RECENT_MAX = 1_000
-HELD_MAX = 1_000
 
 
 class Checkpoint(Contract):
@@ -26,7 +24,7 @@ class Checkpoint(Contract):
 
     contract: Literal["checkpoint/1"] = "checkpoint/1"
     system: System
-    positions: Annotated[Mapping[Name, ValueText], Field(max_length=16)]
+    positions: Annotated[Mapping[Name, ValueText], Field(max_length=FEEDS_MAX)]
     version: Version = 0
-    recent: Annotated[tuple[Id, ...], Field(max_length=RECENT_MAX)] = ()
-    held: Annotated[tuple[ValueText, ...], Field(max_length=HELD_MAX)] = ()
+    recent: Annotated[tuple[Id, ...], Field(max_length=RECENT_ENTRIES_MAX)] = ()
+    held: Annotated[tuple[ValueText, ...], Field(max_length=HELD_ENTRIES_MAX)] = ()

@@ -12,15 +12,14 @@ NAMESPACE = UUID("6f2b7c1e-54b0-5c0e-9d5a-3f1f0f6f7a11")
 """The namespace of every id below."""
 
 _NAMESPACE_BYTES = NAMESPACE.bytes
+_VARIANTS = {f"{byte:02x}": f"{byte & 0x3F | 0x80:02x}" for byte in range(256)}
+"""The ninth byte, in hexadecimal, with the two bits that say whose variant of UUID it is."""
 
 
 def uuid5(name: str) -> str:
-    """UUIDv5 of `name` under NAMESPACE; `str(uuid.uuid5(NAMESPACE, name))`, at a third of its time."""
-    digest = bytearray(hashlib.sha1(_NAMESPACE_BYTES + name.encode(), usedforsecurity=False).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    """UUIDv5 of `name` under NAMESPACE; `str(uuid.uuid5(NAMESPACE, name))`, at a fifth of its time."""
+    text = hashlib.sha1(_NAMESPACE_BYTES + name.encode(), usedforsecurity=False).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANTS[text[16:18]]}{text[18:20]}-{text[20:32]}"
 
 
 def person_key_of(system: str, stream: str) -> str:

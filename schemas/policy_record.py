@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -12,7 +13,8 @@ from schemas.vocabulary import Contract
 IN_FORCE = "in-force"
 """Key of the message on `policies` that names the digest in force."""
 
-Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+DIGEST_PATTERN = "^[0-9a-f]{64}$"
+Digest = Annotated[str, Field(pattern=DIGEST_PATTERN)]
 
 
 class PolicyRecord(Contract):
@@ -26,3 +28,8 @@ class PolicyRecord(Contract):
     rules: Annotated[
         Mapping[str, str], Field(description="The text of each rule file by its name, for example `dynamics.lead`.")
     ] = {}
+
+
+def is_digest(text: str) -> bool:
+    """Whether a policy could stand under this name."""
+    return re.fullmatch(DIGEST_PATTERN[1:-1], text) is not None

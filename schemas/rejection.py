@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from schemas.limits import REJECTED_BYTES_MAX, REJECTED_HEADERS_MAX
 from schemas.vocabulary import Contract, Id, Text, Time
-
-REJECTED_BYTES_MAX = 65_536
 
 Reason = Literal[
     "unreadable",  # not JSON in UTF-8
@@ -35,9 +34,9 @@ class Rejection(Contract):
     timestamp: Annotated[Time | None, Field(description="The message's own Kafka timestamp.")] = None
     reason: Reason
     detail: Text
-    body: Annotated[str, Field(description="The first 64 KiB of the bytes, in base64.", max_length=87_384)]
+    body: Annotated[str, Field(description="The first 64 KiB of the bytes, in base64.", max_length=-(-REJECTED_BYTES_MAX // 3) * 4)]
     body_bytes: Annotated[int, Field(ge=0, description="How many bytes there were.")]
     body_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     headers: Annotated[
-        tuple[tuple[str, str], ...], Field(description="Names, and values in base64.", max_length=64)
+        tuple[tuple[str, str], ...], Field(description="Names, and values in base64.", max_length=REJECTED_HEADERS_MAX)
     ] = ()

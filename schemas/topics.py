@@ -13,6 +13,7 @@ from schemas.apply_command import ApplyCommand
 from schemas.apply_result import ApplyResult
 from schemas.checkpoint import Checkpoint
 from schemas.known_record import KnownRecord
+from schemas.limits import MESSAGE_BYTES_MAX
 from schemas.person_change import PersonChange
 from schemas.policy_record import PolicyRecord
 from schemas.rejection import Rejection
@@ -23,12 +24,6 @@ DAY_MILLISECONDS = 24 * 60 * 60 * 1000
 FOR_EVER = -1
 PARTITIONS = 4
 """Partitions of every topic unless `leadsync topics --partitions` says otherwise; policies has one."""
-
-MESSAGE_BYTES_MAX = 8 * 1024 * 1024
-"""What a topic takes. More than we read (`BODY_BYTES_MAX`), so that too large a body is rejected with its reason, not refused unseen."""
-
-BODY_BYTES_MAX = 1024 * 1024
-"""The largest body that we read or send."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,19 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from schemas.limits import (
+    CREATIONS_MAX,
+    FIELDS_MAX,
+    ID_CHARACTERS_MAX,
+    INTEGER_MAX,
+    NAME_CHARACTERS_MAX,
+    OPTIONS_MAX,
+    TEXT_CHARACTERS_MAX,
+    TIME_CHARACTERS_MAX,
+    VALUE_CHARACTERS_MAX,
+    VERSION_MAX,
+)
+
 System = Literal["marketo", "dynamics"]
 RecordType = Literal["lead", "contact"]
 RecordKind = Literal["person", "lead", "contact"]
@@ -23,16 +36,6 @@ RECORD_KINDS: Mapping[System, tuple[RecordKind, ...]] = {MARKETO: ("person",), D
 
 OURSELVES = "leadsync"
 """What `who` says of a write that leadsync's own appliers made."""
-
-ID_CHARACTERS_MAX = 128
-NAME_CHARACTERS_MAX = 128
-VALUE_CHARACTERS_MAX = 131_072
-TEXT_CHARACTERS_MAX = 4_000
-FIELDS_MAX = 500
-OPTIONS_MAX = 500
-CAUSES_MAX = 64
-INTEGER_MAX = 2**63 - 1
-VERSION_MAX = 2**63 - 1
 
 
 def _whole_or_number(value: Any) -> Any:
@@ -58,7 +61,7 @@ Version = Annotated[int, Field(ge=0, le=VERSION_MAX)]
 Revision = Annotated[int, Field(ge=0, le=VERSION_MAX)]
 CreationNumber = Annotated[
     int,
-    Field(ge=0, le=1_000_000, description="n of the record's key `<person_key>#<n>`: 0 on a record that we linked."),
+    Field(ge=0, le=CREATIONS_MAX, description="n of the record's key `<person_key>#<n>`: 0 on a record that we linked."),
 ]
 TIME_PATTERN = (
     r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
@@ -66,7 +69,7 @@ TIME_PATTERN = (
 )
 Time = Annotated[
     str,
-    StringConstraints(pattern=TIME_PATTERN, max_length=40),
+    StringConstraints(pattern=TIME_PATTERN, max_length=TIME_CHARACTERS_MAX),
     Field(description="RFC 3339 with a zone, kept as it came.", json_schema_extra={"format": "date-time"}),
 ]
 
@@ -74,7 +77,8 @@ Time = Annotated[
 class Contract(BaseModel):
     """What every contract has in common: it cannot be changed, and members that a later writer added are passed over."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
+    # Built when first used: a worker reads and writes by structs, and need not wait for the models at each start.
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 class Record(Contract):

@@ -9,22 +9,27 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import msgspec
 
 from schemas.identity import uuid5
-from schemas.rejection import REJECTED_BYTES_MAX, Reason, Rejection
-from schemas.topics import BODY_BYTES_MAX
-from schemas.vocabulary import NAME_CHARACTERS_MAX, TEXT_CHARACTERS_MAX
+from schemas.limits import (
+    BODY_BYTES_MAX,
+    NAME_CHARACTERS_MAX,
+    NESTING_MAX,
+    REJECTED_BYTES_MAX,
+    REJECTED_HEADER_BYTES_MAX,
+    REJECTED_HEADERS_MAX,
+    TEXT_CHARACTERS_MAX,
+)
+from schemas.rejection import Reason, Rejection
 from streams.faults import explained
 from streams.sync.messages import Activity, ApplyCommand, ApplyResult, PersonChange, SourceChange
-
-HEADERS_MAX = 64
-HEADER_BYTES_MAX = 1024
-"""How much of each header a rejection keeps: with the body's 64 KiB it stays far below `BODY_BYTES_MAX`."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TIMESTAMP_MILLISECONDS_MAX = 253_402_300_799_999
@@ -47,10 +52,15 @@ class _Head(msgspec.Struct):
 
 
 _head = msgspec.json.Decoder(_Head)
+_to_its_end = msgspec.json.Decoder(msgspec.Raw)
+_string = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # one without an end goes on to the body's
+_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_BRACKETS = bytes(set(range(256)) - _STEP.keys())
 _encoder = msgspec.json.Encoder()
 
 
-def _reader(struct: type[M]) -> Callable[[bytes | None], M]:
+def reader_of(struct: type[M]) -> Callable[[bytes | None], M]:
+    """Reads the bodies of one contract. Raises Unreadable, and nothing else."""
     decode = msgspec.json.Decoder(struct).decode
 
     def read(body: bytes | None) -> M:
@@ -58,20 +68,35 @@ def _reader(struct: type[M]) -> Callable[[bytes | None], M]:
             raise Unreadable("unreadable", "the message has no body")
         if len(body) > BODY_BYTES_MAX:
             raise Unreadable("oversized", f"{len(body)} bytes; allowed are {BODY_BYTES_MAX}")
+        # Deleting finds brackets four times as fast as counting them, and few bodies are so long and have so many.
+        if len(body) > 2 * NESTING_MAX and len(body) - len(body.replace(b"{", b"").replace(b"[", b"")) > NESTING_MAX:
+            _refuse_too_deep(body)
         try:
             if not body.isascii():
                 str(body, "utf-8")  # msgspec passes over members that it does not know without reading their text
             return decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise _refusal(struct, body, error) from None
+            refusal = _refusal(struct, body, error)
+        try:
+            raise refusal  # out here, or it would keep what was caught
+        finally:
+            del refusal  # or it would keep itself, and by its frames the whole batch, until the collector comes
 
     return read
+
+
+def _refuse_too_deep(body: bytes) -> None:
+    """What is nested too deep reads or not by where Python's stack ends, unless it has an end of its own."""
+    brackets = _string.sub(b"", body).translate(None, _NO_BRACKETS)
+    if max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > NESTING_MAX:
+        raise Unreadable("unreadable", f"objects and lists stand within each other; allowed are {NESTING_MAX} levels")
 
 
 def _refusal(struct: type[msgspec.Struct], body: bytes, error: Exception) -> Unreadable:
     if not isinstance(error, msgspec.ValidationError):
         return Unreadable("unreadable", f"not JSON in UTF-8: {error}")
     try:
+        _to_its_end.decode(body)
         named = _head.decode(body).contract
     except msgspec.ValidationError:  # JSON, but no object
         return Unreadable("invalid", str(error))
@@ -83,11 +108,11 @@ def _refusal(struct: type[msgspec.Struct], body: bytes, error: Exception) -> Unr
     return Unreadable("invalid", explained(struct, body, str(error)))
 
 
-decode_source_change = _reader(SourceChange)
-decode_apply_result = _reader(ApplyResult)
-decode_person_change = _reader(PersonChange)
-decode_apply_command = _reader(ApplyCommand)
-decode_activity = _reader(Activity)
+decode_source_change = reader_of(SourceChange)
+decode_apply_result = reader_of(ApplyResult)
+decode_person_change = reader_of(PersonChange)
+decode_apply_command = reader_of(ApplyCommand)
+decode_activity = reader_of(Activity)
 
 
 def encode(message: msgspec.Struct) -> bytes:
@@ -120,8 +145,8 @@ def rejection_of(
         body_bytes=len(body),
         body_sha256=hashlib.sha256(body).hexdigest(),
         headers=tuple(
-            (_text(name, NAME_CHARACTERS_MAX), _base64(content or b"", HEADER_BYTES_MAX))
-            for name, content in tuple(headers)[:HEADERS_MAX]
+            (_text(name, NAME_CHARACTERS_MAX), _base64(content or b"", REJECTED_HEADER_BYTES_MAX))
+            for name, content in tuple(headers)[:REJECTED_HEADERS_MAX]
         ),
     )
     return rejection.model_dump_json(exclude_none=True).encode()

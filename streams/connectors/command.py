@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import sys
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -15,6 +13,7 @@ from streams.cli import broker_options, run, settings_of
 from streams.connectors.options import PACES, Options, StartFrom
 from streams.connectors.pacing import Pace
 from streams.connectors.running import Build, run_connector
+from streams.log_lines import log_to_stderr
 from streams.settings import SettingsError
 
 
@@ -72,10 +71,7 @@ def dynamics(**given: Any) -> None:
 
 
 def _run(system: System, given: dict[str, Any], build: Build) -> None:
-    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(level=given["log_level"], format=form, stream=sys.stderr)
-    if logging.getLogger().level < logging.INFO:
-        logging.getLogger("aiokafka").setLevel(logging.INFO)  # it would write out every message that is sent
+    log_to_stderr(given["log_level"])
     settings = settings_of(given["bootstrap_servers"], given["prefix"], host=given["host"], port=given["port"])
     raise SystemExit(run(run_connector(settings, system, build), settings))
 

@@ -21,6 +21,7 @@ from schemas.vocabulary import System
 from streams import cloudevents
 from streams.codec import encode
 from streams.connectors.known import KnownRecord, KnownRecords
+from streams.lane.markers import heed_markers
 from streams.settings import Settings
 from streams.sync.messages import ApplyResult, SourceChange
 
@@ -108,6 +109,7 @@ class Journal:
             transactional_id=self.group,
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
             max_request_size=REQUEST_BYTES_MAX,
+            **heed_markers(),
         )
         await self._producer.start()
 

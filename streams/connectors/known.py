@@ -6,17 +6,24 @@ behind, and read to its end before anything else. In memory it is one small stru
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
+from pydantic import ValidationError
 
 from schemas.checkpoint import Checkpoint
 from schemas.identity import person_key_of
 from schemas.known_record import RecordState
+from schemas.limits import TEXT_CHARACTERS_MAX
 from schemas.vocabulary import System
+from streams.codec import Unreadable, reader_of
 from streams.operating.reading import Reader
 from streams.settings import Settings
 from streams.sync.messages import Id, Record, Version
+
+log = logging.getLogger(__name__)
 
 
 class KnownRecord(
@@ -38,7 +45,7 @@ class KnownRecord(
         return person_key_of(self.record.system, self.stream)
 
 
-_read = msgspec.json.Decoder(KnownRecord).decode
+read_known_record = reader_of(KnownRecord)
 
 
 class KnownRecords:
@@ -111,9 +118,44 @@ async def read_standing(settings: Settings, system: System) -> tuple[KnownRecord
     known, checkpoint = KnownRecords(system), None
     async with Reader(settings) as reader:
         async for message in reader.records(settings.topic(f"{system}.records")):
-            if message.value is not None:
-                known.learn(_read(message.value))
+            if (told := known_record_of(message, system)) is not None:
+                known.learn(told)
         async for message in reader.records(settings.topic("checkpoints")):
-            if message.key == system.encode() and message.value is not None:
-                checkpoint = Checkpoint.model_validate_json(message.value)
+            checkpoint = checkpoint_of(message, system) or checkpoint
     return known, checkpoint
+
+
+def known_record_of(message: Any, system: System) -> KnownRecord | None:
+    """What a message on `<system>.records` says; None where no journal can have written it, and the log says so."""
+    if message.value is None:
+        return None
+    try:
+        known = read_known_record(message.value)
+    except Unreadable as error:
+        _pass_over(message, str(error))
+        return None
+    if known.record.system != system or known.record.id.encode() != message.key:
+        _pass_over(message, f"it is of {known.record.system} {known.record.id!r}")
+        return None
+    return known
+
+
+def checkpoint_of(message: Any, system: System) -> Checkpoint | None:
+    """What a message on `checkpoints` says of this system; None likewise, and where it is of the other system."""
+    if message.key != system.encode() or message.value is None:
+        return None
+    try:
+        checkpoint = Checkpoint.model_validate_json(message.value)
+    except ValidationError as error:
+        _pass_over(message, str(error))
+        return None
+    if checkpoint.system != system:
+        _pass_over(message, f"it is of {checkpoint.system}")
+        return None
+    return checkpoint
+
+
+def _pass_over(message: Any, why: str) -> None:
+    """These topics are the connector's own: what somebody else put there must neither stop it nor be believed."""
+    place = f"{message.topic}[{message.partition}] at {message.offset}"
+    log.error("%s: passed over a message that no connector wrote: %s", place, why[:TEXT_CHARACTERS_MAX])

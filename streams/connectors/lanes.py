@@ -16,10 +16,12 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from schemas.limits import REJECTED_KEY_BYTES_MAX
 from schemas.vocabulary import Lane
 from streams.codec import Unreadable, decode_apply_command, rejection_of_record
 from streams.connectors.journal import Entry, Journal, Rejected
 from streams.connectors.pacing import Pacer, Priority
+from streams.lane.positions import partitions_of, starts
 from streams.sync.messages import ApplyCommand
 
 log = logging.getLogger(__name__)
@@ -109,7 +111,8 @@ class CommandLane:
             try:
                 given.append(Given(decode_apply_command(record.value), self._is_maybe_done(record)))
             except Unreadable as error:
-                rejected.append(Rejected(record.key, _rejection(record, error)))
+                key = record.key and record.key[:REJECTED_KEY_BYTES_MAX]
+                rejected.append(Rejected(key, _rejection(record, error)))
         done = Entry(
             offsets={TopicPartition(record.topic, record.partition): record.offset + 1 for record in records},
             rejected=tuple(rejected),
@@ -130,18 +133,12 @@ class CommandLane:
 
 
 async def stand_at_committed(consumer: Any, topic: str) -> dict[TopicPartition, int]:
-    """Read on where the group left a topic, else at its beginning; gives the ends, before which anything may have been done.
-
-    Asked for all topics at once, because aiokafka waits where one is named that is missing.
-    """
-    partitions = (await consumer._client.fetch_all_metadata()).partitions_for_topic(topic) or ()
-    places = [TopicPartition(topic, number) for number in sorted(partitions)]
+    """Read on where the group left a topic, else at its beginning; gives the ends, before which anything may have been done."""
+    places = await partitions_of(consumer, topic)
     consumer.assign(places)
-    beginnings = await consumer.beginning_offsets(places)
     ends: dict[TopicPartition, int] = await consumer.end_offsets(places)
-    for place in places:
-        committed = await consumer.committed(place)
-        consumer.seek(place, beginnings[place] if committed is None else committed)
+    for place, offset in (await starts(consumer, places)).items():
+        consumer.seek(place, offset)
     return ends
 
 

@@ -1,4 +1,4 @@
-"""A connector's metrics, by name and meaning. What is not here cannot be exposed."""
+"""A connector's metrics, as streams/metric_table.py names them. What is not there cannot be exposed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from schemas.vocabulary import System
+from streams.metric_table import CONNECTOR_METRICS
 
-PREFIX = "leadsync_connector"
+FEED_AGE = CONNECTOR_METRICS["leadsync_connector_feed_age_seconds"]
 
 
 class ConnectorMetrics:
@@ -19,13 +20,12 @@ class ConnectorMetrics:
         self.registry = CollectorRegistry()
         self._system, self._clock = system, clock
         self._read_at = clock()
-        self._calls = self._counter("calls", "Calls to the system, by endpoint and outcome.", "endpoint", "outcome")
-        self._changes = self._counter("changes", "Changes put into the system's streams.")
-        self._commands = self._counter("commands", "Commands carried out, repeats included.", "lane")
-        self._results = self._counter("results", "Answers given, by answer.", "answer")
-        self._activities = self._counter("activities", "Entries written into people's activity logs in Marketo.")
-        age = Gauge(f"{PREFIX}_feed_age_seconds", "Since the change feeds were last read to their end.", ["system"],
-                    registry=self.registry)  # fmt: skip
+        self._calls = self._counter("calls")
+        self._changes = self._counter("changes")
+        self._commands = self._counter("commands")
+        self._results = self._counter("results")
+        self._activities = self._counter("activities")
+        age = Gauge(FEED_AGE.name, FEED_AGE.meaning, FEED_AGE.labels, registry=self.registry)
         age.labels(system).set_function(lambda: self._clock() - self._read_at)
 
     def called(self, endpoint: str, outcome: str) -> None:
@@ -53,5 +53,6 @@ class ConnectorMetrics:
         """Entries of activity logs were written."""
         self._activities.labels(self._system).inc(activities)
 
-    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
-        return Counter(f"{PREFIX}_{name}", meaning, ["system", *labels], registry=self.registry)
+    def _counter(self, what: str) -> Counter:
+        spec = CONNECTOR_METRICS[f"leadsync_connector_{what}_total"]
+        return Counter(spec.name, spec.meaning, spec.labels, registry=self.registry)

@@ -18,7 +18,5 @@ DYNAMICS_KEY = "new_leadsynckey"
 DYNAMICS_REVISION = "new_leadsyncrevision"
 """A lead's and a contact's revision: a whole number."""
 
-DYNAMICS_KEY_CHARACTERS_MAX = 100
-
 SYNC_ACTIVITY = "leadsyncSync"
 """API name of the custom activity type in Marketo: what befell a person's sync, for their activity log."""

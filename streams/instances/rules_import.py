@@ -11,10 +11,10 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from schemas.limits import POLICY_TEXT_BYTES_MAX, RULE_COLUMNS_MAX
 from schemas.vocabulary import RecordKind, System
 from streams.instances.live import OUR_COLUMNS, LiveTable
-from streams.policy.located import TEXT_BYTES_MAX
-from streams.policy.rule_files import COLUMNS_MAX, RULE_FILES
+from streams.policy.rule_files import RULE_FILES
 from streams.sync.policy import AttributeRule
 
 FILE_OF_KIND: Mapping[RecordKind, str] = {kind: name for name, (_, kind) in RULE_FILES.items()}
@@ -59,10 +59,10 @@ def rules_text(kind: RecordKind, rules: Mapping[str, AttributeRule], host: str) 
     ]
     text = "\n".join(lines) + "\n"
     size_bytes = len(text.encode())
-    if len(rules) > COLUMNS_MAX or size_bytes > TEXT_BYTES_MAX:
+    if len(rules) > RULE_COLUMNS_MAX or size_bytes > POLICY_TEXT_BYTES_MAX:
         raise TooLarge(
             f"{FILE_OF_KIND[kind]}.yaml would have {len(rules)} columns and {size_bytes} bytes; a rule file has at most "
-            f"{COLUMNS_MAX} columns and {TEXT_BYTES_MAX} bytes: --mapped-by POLICY writes only the columns that a policy needs"
+            f"{RULE_COLUMNS_MAX} columns and {POLICY_TEXT_BYTES_MAX} bytes: --mapped-by POLICY writes only the columns that a policy needs"
         )
     return text
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from schemas.limits import DYNAMICS_KEY_CHARACTERS_MAX, REVISION_MAX
 from streams.connectors.dynamics.client import DataverseClient
-from streams.connectors.our_fields import DYNAMICS_KEY, DYNAMICS_KEY_CHARACTERS_MAX, DYNAMICS_REVISION
+from streams.connectors.our_fields import DYNAMICS_KEY, DYNAMICS_REVISION
 from streams.connectors.rest import Refused
 from streams.instances.reading_metadata import read_records
-from streams.instances.setup_plan import REVISION_MAX, Item, dynamics_items
+from streams.instances.setup_plan import Item, dynamics_items
 
 ENGLISH = 1033
 SCHEMA_NAMES: Mapping[str, str] = {DYNAMICS_KEY: "new_LeadsyncKey", DYNAMICS_REVISION: "new_LeadsyncRevision"}

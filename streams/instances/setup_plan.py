@@ -10,21 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from schemas.limits import DYNAMICS_KEY_CHARACTERS_MAX, REVISION_MAX
 from schemas.vocabulary import RecordKind, RecordType, System
 from streams.connectors.marketo.names import ACTIVITY_ATTRIBUTES, ACTIVITY_PRIMARY
-from streams.connectors.our_fields import (
-    DYNAMICS_KEY,
-    DYNAMICS_KEY_CHARACTERS_MAX,
-    DYNAMICS_REVISION,
-    MARKETO_KEY,
-    MARKETO_REVISION,
-    SYNC_ACTIVITY,
-)
+from streams.connectors.our_fields import DYNAMICS_KEY, DYNAMICS_REVISION, MARKETO_KEY, MARKETO_REVISION, SYNC_ACTIVITY
 from streams.instances.live import LiveColumn, LiveTable
 
 State = Literal["there", "missing", "wrong"]
 
-REVISION_MAX = 2_147_483_647
 MARKETO_TYPES: Mapping[str, str] = {MARKETO_KEY: "string", MARKETO_REVISION: "integer"}
 DYNAMICS_TYPES: Mapping[str, str] = {
     DYNAMICS_KEY: f"text of {DYNAMICS_KEY_CHARACTERS_MAX} characters",

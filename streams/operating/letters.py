@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaProducer
 from pydantic import ValidationError
 
+from schemas.limits import MESSAGE_BYTES_MAX, REJECTED_HEADER_BYTES_MAX
 from schemas.rejection import Rejection
-from schemas.topics import INPUT_TOPICS, MESSAGE_BYTES_MAX
-from streams.codec import HEADER_BYTES_MAX
+from schemas.topics import INPUT_TOPICS
 from streams.operating.display import note
 from streams.operating.reading import Reader
 from streams.operating.refused import Refused
@@ -51,7 +51,7 @@ class Letter(NamedTuple):
     def whole_headers(self) -> list[tuple[str, bytes]]:
         """The headers as they came, without those of which only a part may be kept."""
         headers = [(name, base64.b64decode(value)) for name, value in self.rejection.headers]
-        return [(name, value) for name, value in headers if len(value) < HEADER_BYTES_MAX]
+        return [(name, value) for name, value in headers if len(value) < REJECTED_HEADER_BYTES_MAX]
 
     def members(self) -> dict[str, Any]:
         """What `--json` tells of it."""

@@ -12,6 +12,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.lane.partitions import murmur2
+from streams.lane.positions import topics_there
 from streams.settings import Settings
 from streams.topics import TopicsError
 
@@ -45,8 +46,7 @@ class Reader:
         except BaseException:
             await self._consumer.stop()
             raise
-        # Asked for all topics at once, because aiokafka waits, and some brokers create, where one is named that is missing.
-        self._cluster = await self._consumer._client.fetch_all_metadata()
+        self._cluster = await topics_there(self._consumer)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaProducer
 
-from schemas.vocabulary import NAME_CHARACTERS_MAX
+from schemas.limits import NAME_CHARACTERS_MAX
 from streams import cloudevents
 from streams.codec import encode
 from streams.operating.people import Asking, Person, asking_of, find_person, people_in_error, streams_of

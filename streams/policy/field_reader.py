@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from schemas.vocabulary import OPTIONS_MAX, SYSTEMS, System
+from schemas.limits import OPTIONS_MAX
+from schemas.vocabulary import SYSTEMS, System
 from streams.policy.field import COMPUTED, DIRECTIONS, TYPE_OF_COMPUTED, TYPES, WINNERS, ReadField
 from streams.policy.field_checks import check_field, with_default
 from streams.policy.located import Entry, Leaf, Section, shown

@@ -10,13 +10,10 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from streams.policy.located import TEXT_BYTES_MAX
+from schemas.limits import POLICY_TEXT_BYTES_MAX, RULE_FILES_MAX
 from streams.policy.reading import read_policy
 from streams.policy.rule_files import RULE_FILES
 from streams.sync.policy import Policy
-
-RULE_FILES_MAX = 16
-"""In one folder; more are of something else."""
 
 
 class PolicyUnreadableError(OSError):
@@ -57,11 +54,11 @@ def own_rule_files(path: Path) -> dict[str, Path]:
 def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            body = file.read(TEXT_BYTES_MAX + 1)
+            body = file.read(POLICY_TEXT_BYTES_MAX + 1)
     except OSError as error:
         raise PolicyUnreadableError(f"{path}: {error.strerror or error}") from error
-    if len(body) > TEXT_BYTES_MAX:
-        raise PolicyUnreadableError(f"{path}: more than {TEXT_BYTES_MAX} bytes")
+    if len(body) > POLICY_TEXT_BYTES_MAX:
+        raise PolicyUnreadableError(f"{path}: more than {POLICY_TEXT_BYTES_MAX} bytes")
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -16,10 +16,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from schemas.limits import POLICY_TEXT_BYTES_MAX
 from streams.policy.mistakes import START, Place, Report, quoted
-
-TEXT_BYTES_MAX = 200_000
-"""Of one policy or rule file: four of them must fit into one message on `policies`."""
 
 Scalar = str | int | float | bool | None
 
@@ -68,8 +66,8 @@ def shown(node: Node) -> str:
 def read_yaml(text: str, report: Report) -> Section | None:
     """The file's settings; None, with the mistakes told, where it has no readable ones."""
     size_bytes = len(text.encode("utf-8", "surrogatepass"))
-    if size_bytes > TEXT_BYTES_MAX:
-        report.mistake(START, f"found {size_bytes} bytes", f"at most {TEXT_BYTES_MAX} bytes in one file")
+    if size_bytes > POLICY_TEXT_BYTES_MAX:
+        report.mistake(START, f"found {size_bytes} bytes", f"at most {POLICY_TEXT_BYTES_MAX} bytes in one file")
         return None
     root = _composed(text, report)
     if isinstance(root, Section) or root is None:

@@ -11,7 +11,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schemas.vocabulary import FIELDS_MAX, SYSTEMS, RecordKind, RecordType, System
+from schemas.limits import FIELDS_MAX
+from schemas.vocabulary import SYSTEMS, RecordKind, RecordType, System
 from streams.policy.cross_checks import KINDS, check_fields
 from streams.policy.field import ReadField
 from streams.policy.field_reader import read_field

@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from typing import get_args
 
+from schemas.limits import RULE_COLUMNS_MAX
 from schemas.vocabulary import RecordKind, System
 from streams.policy.located import Entry, Items, Leaf, Section, read_yaml, shown
 from streams.policy.mistakes import START, Report, choices
@@ -27,7 +28,6 @@ RULE_FILES: Mapping[str, tuple[System, RecordKind]] = {
 }
 """Name of each rule file, and of whose records it speaks."""
 
-COLUMNS_MAX = 2_000
 LENGTH_MAX = 1_048_576
 """The longest text column that Dataverse has."""
 
@@ -70,8 +70,8 @@ def read_rules(name: str, text: str, report: Report) -> Mapping[str, AttributeRu
     columns = settings.entries("columns", "columns, each with its rules")
     if "columns" not in settings:
         report.mistake(START, "found no columns", "a section `columns`")
-    if len(columns) > COLUMNS_MAX:
-        report.mistake(settings.place("columns"), f"found {len(columns)} columns", f"at most {COLUMNS_MAX}")
+    if len(columns) > RULE_COLUMNS_MAX:
+        report.mistake(settings.place("columns"), f"found {len(columns)} columns", f"at most {RULE_COLUMNS_MAX}")
     return {column: _rule(RULE_FILES[name][0], column, entry, report) for column, entry in columns.items()}
 
 

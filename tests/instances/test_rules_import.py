@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.limits import POLICY_TEXT_BYTES_MAX
 from schemas.vocabulary import RecordKind
 from streams.instances.live import LiveColumn, LiveTable
 from streams.instances.rules_import import FILE_OF_KIND, TooLarge, rules_of, rules_text
 from streams.instances.rules_import_diff import difference, rules_in
 from streams.policy import default_policy_text, default_rule_texts, examine
-from streams.policy.located import TEXT_BYTES_MAX
 from streams.policy.rule_files import FORMATS
 from streams.sync.policy import AttributeRule
 from tests.instances.systems import Systems
@@ -90,7 +90,7 @@ def test_a_file_that_could_not_be_read_back_is_not_made() -> None:
     many = {f"new_{number}": AttributeRule(f"new_{number}", options=frozenset(range(200))) for number in range(500)}
     with pytest.raises(TooLarge, match="--mapped-by POLICY"):
         rules_text("lead", many, "org.example")
-    assert TEXT_BYTES_MAX < 500 * 200 * 3
+    assert POLICY_TEXT_BYTES_MAX < 500 * 200 * 3
 
 
 def test_differences_are_told_setting_by_setting() -> None:

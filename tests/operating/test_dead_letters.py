@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.rejection import REJECTED_BYTES_MAX, Reason
+from schemas.limits import REJECTED_BYTES_MAX
+from schemas.rejection import Reason
 from streams.codec import encode, rejection_of
 from streams.policy import default_policy_text
 from tests.builders import LEAD, PERSON, dynamics_row, marketo_change, person_change

@@ -15,8 +15,9 @@ from pydantic import ValidationError
 
 import schemas
 from schemas import export
+from schemas.limits import INTEGER_MAX
 from schemas.topics import TOPICS
-from schemas.vocabulary import INTEGER_MAX, Contract
+from schemas.vocabulary import Contract
 from tests import strategies
 
 CONTRACTS = export.contracts()

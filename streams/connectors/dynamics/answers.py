@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 from schemas.identity import uuid5
-from schemas.vocabulary import DYNAMICS, NAME_CHARACTERS_MAX, Answer
+from schemas.limits import NAME_CHARACTERS_MAX
+from schemas.vocabulary import DYNAMICS, Answer
 from streams.connectors.dynamics.rows import Shown, row_of
 from streams.connectors.rest import Refused
 from streams.sync.messages import ApplyCommand, ApplyResult, Record

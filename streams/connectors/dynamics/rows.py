@@ -15,14 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from schemas.identity import person_key_of
-from schemas.vocabulary import (
-    DYNAMICS,
-    ID_CHARACTERS_MAX,
-    NAME_CHARACTERS_MAX,
-    OURSELVES,
-    TIME_PATTERN,
-    VALUE_CHARACTERS_MAX,
-)
+from schemas.limits import ID_CHARACTERS_MAX, NAME_CHARACTERS_MAX, VALUE_CHARACTERS_MAX
+from schemas.vocabulary import DYNAMICS, OURSELVES, TIME_PATTERN
 from streams.connectors.dynamics.columns import KEY, ORIGIN, REVISION, Columns
 from streams.connectors.known import KnownRecord
 from streams.sync.messages import Record, Row, SourceChange, Value

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from schemas.identity import uuid5
 from schemas.known_record import RecordState
+from schemas.limits import NAME_CHARACTERS_MAX
 from schemas.source_change import SourceKind
-from schemas.vocabulary import MARKETO, NAME_CHARACTERS_MAX, OURSELVES, Answer
+from schemas.vocabulary import MARKETO, OURSELVES, Answer
 from streams.connectors.journal import Entry, StreamChange
 from streams.connectors.known import KnownRecord, KnownRecords
 from streams.sync.messages import ApplyCommand, ApplyResult, Record, Row, SourceChange

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.identity import uuid5
+from schemas.limits import ID_CHARACTERS_MAX, VALUE_CHARACTERS_MAX
 from schemas.source_change import Campaign
-from schemas.vocabulary import ID_CHARACTERS_MAX, MARKETO, VALUE_CHARACTERS_MAX, RecordType
+from schemas.vocabulary import MARKETO, RecordType
 from streams.connectors.known import KnownRecords
 from streams.connectors.marketo.answers import person
 from streams.connectors.marketo.entries import time_of, value_of

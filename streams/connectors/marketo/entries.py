@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from schemas.vocabulary import NAME_CHARACTERS_MAX, TIME_PATTERN
+from schemas.limits import NAME_CHARACTERS_MAX
+from schemas.vocabulary import TIME_PATTERN
 from streams.connectors.marketo.names import DELETE_LEAD, MERGE_LEADS, NEW_LEAD
 from streams.sync.messages import Value
 

@@ -19,7 +19,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from schemas.checkpoint import RECENT_MAX, Checkpoint
+from schemas.checkpoint import Checkpoint
+from schemas.limits import RECENT_ENTRIES_MAX
 from schemas.vocabulary import MARKETO
 from streams.connectors.journal import Entry, Journal
 from streams.connectors.marketo.changes import Reading, Row, Told, rows_wanted, tell
@@ -150,7 +151,7 @@ class Feed:
         }
         came = bool(news or ends)
         if came or held or self._now() >= self._committed_at + COMMIT_IDLE_SECONDS:
-            recent = (*checkpoint.recent, *(each.guid for each in (*ends, *news)))[-RECENT_MAX:]
+            recent = (*checkpoint.recent, *(each.guid for each in (*ends, *news)))[-RECENT_ENTRIES_MAX:]
             await self._journal.write(
                 lambda known: self._entry(tell(reading, known, checkpoint.version), positions, recent, open_write)
             )

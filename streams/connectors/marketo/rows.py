@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from schemas.vocabulary import ID_CHARACTERS_MAX
+from schemas.limits import ID_CHARACTERS_MAX
 from streams.connectors.marketo.entries import FeedEntry, value_of
 from streams.connectors.marketo.names import KEY_FIELD, OUR_FIELDS, REVISION_FIELD
 from streams.sync.messages import Value

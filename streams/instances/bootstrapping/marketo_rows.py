@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from schemas.vocabulary import MARKETO, VALUE_CHARACTERS_MAX
+from schemas.limits import VALUE_CHARACTERS_MAX
+from schemas.vocabulary import MARKETO
 from streams.connectors.marketo.entries import time_of
 from streams.connectors.marketo.names import OUR_FIELDS
 from streams.connectors.marketo.rows import ours_in, row_of, without_ours
