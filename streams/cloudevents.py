@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 
-Headers = tuple[tuple[str, bytes], ...]
+Headers = list[tuple[str, bytes]]
 
 CONTENT_TYPE = ("content-type", b"application/json")
 SPEC_VERSION = ("ce_specversion", b"1.0")
@@ -30,10 +30,10 @@ def headers(ce_id: str, ce_type: str, ce_source: str, time: str | None = None) -
     """The headers of one message; `time` is the cause's own, as it came (RFC 3339)."""
     same = _same_for_all(ce_type, ce_source)
     if time is None:
-        return (*same, ("ce_id", ce_id.encode()))
-    return (*same, ("ce_id", ce_id.encode()), ("ce_time", time.encode()))
+        return [*same, ("ce_id", ce_id.encode())]
+    return [*same, ("ce_id", ce_id.encode()), ("ce_time", time.encode())]
 
 
 @cache  # as many entries as there are contracts times agents, which the code fixes
-def _same_for_all(ce_type: str, ce_source: str) -> Headers:
+def _same_for_all(ce_type: str, ce_source: str) -> tuple[tuple[str, bytes], ...]:
     return (CONTENT_TYPE, SPEC_VERSION, ("ce_type", ce_type.encode()), ("ce_source", ce_source.encode()))

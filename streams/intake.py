@@ -15,6 +15,9 @@ from streams.sync.messages import ApplyResult, Fields, PersonChange, SourceChang
 from streams.sync.policy import Policy
 from streams.sync.values import canonical
 
+SPELT = (int, str)
+"""How an option may be spelt; True is no 1."""
+
 
 class Resolved(NamedTuple):
     """The changes of persons that one change of a record makes, and the person to whom its stream is linked now."""
@@ -104,14 +107,15 @@ def canonical_fields(
     """The selected fields under their canonical names, in canonical form; what is not selected is not kept."""
     if fields is None:
         return None
-    texts, inbound = policy.inbound_texts[kind], policy.inbound[kind]
+    plain, inbound, options = policy.plain[kind], policy.inbound[kind], policy.options[kind]
     found: dict[str, Value] = {}
     for column, value in fields.items():
-        name = texts.get(column)
-        if name is not None and type(value) is str and value:  # most of a row: it is canonical as it stands
-            found[name] = value
+        named = plain.get(column)
+        if named is not None and value.__class__ is named[1] and value != "":  # most of a row
+            found[named[0]] = value
         elif (rule := inbound.get(column)) is not None:
-            found[rule.name] = canonical(rule, system, value)
+            label = options[column].get(value) if column in options and value.__class__ in SPELT else None
+            found[rule.name] = canonical(rule, system, value) if label is None else label
     return found
 
 

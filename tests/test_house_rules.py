@@ -20,6 +20,7 @@ CORE_MAY_IMPORT = {
     "re",
     "json",
     "math",
+    "operator",
     "decimal",
     "msgspec",
     "schemas",

@@ -10,34 +10,39 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from schemas.identity import command_id_of, dynamics_id_of, key_of
-from schemas.vocabulary import CAUSES_MAX, DYNAMICS, MARKETO, SYSTEMS, Lane, Operation, RecordKind, System
+from schemas.limits import CAUSES_MAX, TEXT_CHARACTERS_MAX
+from schemas.vocabulary import DYNAMICS, MARKETO, Lane, Operation, RecordKind, System
 from streams.sync.dues import AT_REST, NOTHING_DUE, due_by_system, in_sync, rest, settled_edit
 from streams.sync.messages import ApplyCommand, Record, Value
 from streams.sync.outcome import Fold
-from streams.sync.person import Edit, Flight, SyncError, Wish
+from streams.sync.person import Edit, Flight, Link, SyncError, SystemState, Wish
 from streams.sync.validation import Violation, first_violation, violation_of
 from streams.sync.values import Unconvertible, to_system
 
 
 def settle_all(fold: Fold) -> None:
     """Record collisions, emit what has become due, put to rest what is."""
-    moving = fold.person.moving
-    due = due_by_system(fold) if moving else NOTHING_DUE  # which puts collisions on record
-    if fold.person.syncable is False:
+    person = fold.person
+    due = due_by_system(fold) if person.moving else NOTHING_DUE  # which puts collisions on record
+    if person.syncable is False:
         return  # the sync filter says No: nothing goes out in either direction until it says Yes
-    for system in SYSTEMS:
-        _send(fold, system, due[system])
-    if moving:
+    if person.marketo.flight is None:
+        _send(fold, MARKETO, person.marketo, due[MARKETO])
+    if person.dynamics.flight is None:
+        _send(fold, DYNAMICS, person.dynamics, due[DYNAMICS])
+    if person.moving:
         rest(fold)
 
 
-def _send(fold: Fold, system: System, due: dict[str, Edit]) -> None:
+def _send(fold: Fold, system: System, state: SystemState, due: dict[str, Edit]) -> None:
     """Emit this system's next command, or open or close the sync error that stands in its way."""
-    state = fold.person.system(system)
-    error = fold.person.errors.get(system)
-    if state.flight is not None or (error is not None and error.refused):
+    link, errors = state.link, fold.person.errors
+    if link is not None and link.revision and not (due or errors or state.delete or state.qualify):
+        return  # as after most changes: nothing is due here, and nothing stands in its way
+    error = errors.get(system)
+    if error is not None and error.refused:
         return
-    if state.link is None:
+    if link is None:
         if state.wish is not None:
             _create(fold, system, state.wish)
         else:
@@ -45,28 +50,19 @@ def _send(fold: Fold, system: System, due: dict[str, Edit]) -> None:
         return
     if state.delete:
         state.delete = False
-        _emit(fold, system, "delete", {}, _linked_record(fold, system))
-    elif state.qualify is not None and state.link.type == "lead":
+        _emit(fold, system, "delete", {}, Record(system, link.type, link.id))
+    elif state.qualify is not None and link.type == "lead":
         lane, state.qualify = state.qualify, None
-        _emit(fold, system, "qualify", {}, _linked_record(fold, system), lane=lane)
+        _emit(fold, system, "qualify", {}, Record(system, link.type, link.id), lane=lane)
     elif system == MARKETO or fold.person.conversion is None:
         # A contact's first row says what it holds, and whether the filter lets it through: nothing goes there before.
-        _update(fold, system, {} if state.link.unread else due)  # what a record holds is read before it is written
+        _update(fold, system, link, {} if link.unread else due)  # what a record holds is read before it is written
 
 
-def _linked_record(fold: Fold, system: System) -> Record:
-    link = fold.person.system(system).link
-    assert link is not None
-    return Record(system, link.type, link.id)
-
-
-def _update(fold: Fold, system: System, due: dict[str, Edit]) -> None:
-    link = fold.person.system(system).link
-    assert link is not None
-    needs_link = link.revision == 0 and fold.person.linked_pair()
+def _update(fold: Fold, system: System, link: Link, due: dict[str, Edit]) -> None:
     if not due:
         fold.close_error(system)
-        if not needs_link:
+        if link.revision != 0 or not fold.person.linked_pair():
             return
     columns = fold.policy.outbound[link.type]
     writes, violation = _checked(fold, system, link.type, due, creating=False)
@@ -76,7 +72,7 @@ def _update(fold: Fold, system: System, due: dict[str, Edit]) -> None:
     expected = None
     if system == DYNAMICS:
         expected = {columns[name]: _held_in_system(fold, name) for name in due}
-    _emit(fold, system, "update", due, _linked_record(fold, system), writes=writes, expected=expected)
+    _emit(fold, system, "update", due, Record(system, link.type, link.id), writes=writes, expected=expected)
 
 
 def _held_in_system(fold: Fold, name: str) -> Value:
@@ -96,7 +92,7 @@ def _checked(
     A value that came from the receiver is not checked; what was at rest, every record held.
     """
     columns = fold.policy.outbound[kind]
-    own = {name for name, edit in due.items() if edit.made_in == system or (edit.made_in is None and not creating)}
+    own = [name for name, edit in due.items() if edit.made_in == system or (edit.made_in is None and not creating)]
     writes, violation = _in_system(fold, system, due, columns, own)
     if violation is not None or not (due or creating):
         return writes, violation
@@ -106,7 +102,7 @@ def _checked(
         system=system,
         creating=creating,
         known_empty=() if creating else _known_empty(fold, system, kind, due),
-        unchecked={columns[name] for name in own},
+        unchecked={columns[name] for name in own} if own else (),
     )
     return writes, violation
 
@@ -220,8 +216,9 @@ def _emit(
     """Put a command in flight and among what is to be sent."""
     state, change = fold.person.system(system), fold.change
     # Above what the record shows too: an installation before this one, whose log is lost, may have written there.
-    state.revision = max(state.revision, state.link.revision if state.link is not None else 0) + 1
-    causes = dict.fromkeys([cause or change.change_id, *(e.change_id for e in carried.values() if e.change_id)])
+    shown = state.link.revision if state.link is not None else 0
+    state.revision = (state.revision if state.revision > shown else shown) + 1
+    causes = {cause or change.change_id: None, **{edit.change_id: None for edit in carried.values() if edit.change_id}}
     flight = Flight(
         command_id_of(change.person_key, system, state.revision, change.change_id),
         state.revision,
@@ -280,7 +277,9 @@ def _hold_back(fold: Fold, system: System, operation: Operation, violation: Viol
         SyncError(
             fold.change.change_id,
             violation.code,
-            violation.message,
+            violation.message[
+                :TEXT_CHARACTERS_MAX
+            ],  # it may name twenty options, each as long as the policy's author likes
             operation,
             canonical_name(fold, system, violation.field),
             violation.value,

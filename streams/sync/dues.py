@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas.vocabulary import DYNAMICS, MARKETO, SYSTEMS, System
+from schemas.vocabulary import DYNAMICS, MARKETO, System
 from streams.sync.collision import Settled, settle
 from streams.sync.messages import CollidingEdit, Value
 from streams.sync.outcome import Fold
@@ -24,22 +24,25 @@ NOTHING_DUE: Mapping[System, dict[str, Edit]] = {MARKETO: {}, DYNAMICS: {}}
 def due_by_system(fold: Fold) -> dict[System, dict[str, Edit]]:
     due: dict[System, dict[str, Edit]] = {MARKETO: {}, DYNAMICS: {}}
     for name, field in fold.person.moving.items():
-        if field.stopped:
+        if field.stopped or fold.person.is_undecided(name):
             continue
         edit = settled_edit(fold, name, field)
         if edit.made_in is None and name in fold.policy.fields and fold.policy.fields[name].block_updates:
             continue  # the systems may hold different values for good
-        for system in SYSTEMS:
-            if field.side(system).held != edit.value and _may_be_written(fold, system, name, field):
-                due[system][name] = edit
+        if field.marketo.held != edit.value and _may_be_written(fold, MARKETO, name, field):
+            due[MARKETO][name] = edit
+        if field.dynamics.held != edit.value and _may_be_written(fold, DYNAMICS, name, field):
+            due[DYNAMICS][name] = edit
     return due
 
 
 def settled_edit(fold: Fold, name: str, field: MovingField) -> Edit:
     """The edit that stands in a field, its collision put on record; where none is left, the value at rest."""
-    rule = fold.policy.fields.get(name)
+    rule, marketo, dynamics = fold.policy.fields.get(name), field.marketo.edit, field.dynamics.edit
     if rule is None:
         return Edit(AT_REST, field.base)
+    if marketo is None or dynamics is None:
+        return marketo or dynamics or Edit(AT_REST, field.base)  # as `settle` says of most fields, sooner
     settled = settle(field, rule, fold.person.record_type, fold.policy)
     if settled.rule is not None:
         _record_collision(fold, name, field, settled)
@@ -92,16 +95,18 @@ def in_sync(fold: Fold, name: str) -> bool:
 def rest(fold: Fold) -> None:
     """Put to rest every field that all linked records hold alike and that no command carries."""
     person = fold.person
-    flights = [state.flight for state in (person.marketo, person.dynamics) if state.flight is not None]
-    if person.conversion is not None or any(flight.operation == "create" for flight in flights):
+    to_marketo, to_dynamics = person.marketo.flight, person.dynamics.flight
+    if person.conversion is not None:
+        return  # what the contact holds is yet to be seen
+    if (to_marketo and to_marketo.operation == "create") or (to_dynamics and to_dynamics.operation == "create"):
         return  # what the new record holds is yet to be seen
     for name, field in list(person.moving.items()):
-        if field.stopped or any(name in flight.fields for flight in flights):
+        if field.stopped or (to_marketo and name in to_marketo.fields) or (to_dynamics and name in to_dynamics.fields):
             continue
         # Out of sync, a field is only what Marketo holds, where there is a Marketo record.
         alike = in_sync(fold, name)
         value = settled_edit(fold, name, field).value if alike else field.marketo.held
-        if not alike or all(_agrees(fold, system, name, field, value) for system in SYSTEMS):
+        if not alike or (_agrees(fold, MARKETO, name, field, value) and _agrees(fold, DYNAMICS, name, field, value)):
             person.at_rest[name] = value
             del person.moving[name]
 

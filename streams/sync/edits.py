@@ -7,9 +7,9 @@ seen. (Design, "Sight, collisions, commands"; runnable there as the collision mo
 
 from __future__ import annotations
 
-from schemas.vocabulary import DYNAMICS, MARKETO, OURSELVES, System
+from schemas.limits import REWRITES_MAX, VALUES_HELD_MAX
+from schemas.vocabulary import DYNAMICS, MARKETO, OURSELVES, RecordType, System
 from streams.sync.collision import settle
-from streams.sync.limits import REWRITES_MAX, VALUES_HELD_MAX
 from streams.sync.messages import Value
 from streams.sync.outcome import Fold
 from streams.sync.person import Edit, FieldSide, Flight, MovingField, SyncError, Wish
@@ -50,16 +50,18 @@ def new_edit(fold: Fold, system: System, value: Value, weak: bool = False, rewri
 
 def fold_edit(fold: Fold, system: System, name: str, edit: Edit) -> None:
     """Fold one field's value as an edit, unless the record was known to hold it already."""
-    known = held_value(fold, system, name)
+    moving = fold.person.moving.get(name)
+    known = fold.person.at_rest.get(name, UNKNOWN) if moving is None else moving.side(system).held
     if known is UNKNOWN and edit.value is None:
-        fold.person.at_rest[name] = None
+        if name in fold.policy.fields:
+            fold.person.at_rest[name] = None
         return
     if known is not UNKNOWN and known == edit.value:
         return
     rule = fold.policy.fields.get(name)
     if rule is None:
         return
-    field = moving_field(fold, name)
+    field = moving or moving_field(fold, name)
     if rule.direction == ("to_marketo" if system == MARKETO else "to_dynamics"):
         _fold_on_the_receiving_side(fold, system, name, edit, source_known=known is not UNKNOWN)
         return
@@ -98,7 +100,8 @@ def _a_person_edited(fold: Fold, system: System, name: str, field: MovingField) 
     if field.stopped:
         field.stopped = False
         fold.close_error(f"rewriting/{name}")
-    heed_refusals_no_longer(fold)
+    if fold.person.errors:
+        heed_refusals_no_longer(fold)
     marketo = fold.person.marketo
     if system == DYNAMICS and marketo.link is None and marketo.flight is None and marketo.last_closure() == "deleted":
         want_marketo_again(fold, name)
@@ -125,8 +128,13 @@ def land(fold: Fold, system: System, flight: Flight) -> None:
         land_field(fold, system, name, sent, created=flight.operation == "create")
 
 
-def land_field(fold: Fold, system: System, name: str, sent: Edit, *, created: bool) -> None:
-    """One value that we sent is on the record. A default that a new record got now goes to the other side as well."""
+def land_field(
+    fold: Fold, system: System, name: str, sent: Edit, *, created: bool, record_type: RecordType | None = None
+) -> None:
+    """One value that we sent is on the record. A default that a new record got now goes to the other side as well.
+
+    `record_type`: of the record on which it landed, where that is not the person's any more.
+    """
     rule = fold.policy.fields.get(name)
     is_default = created and sent.weak
     if rule is None or (name not in fold.person.moving and not is_default):
@@ -135,11 +143,16 @@ def land_field(fold: Fold, system: System, name: str, sent: Edit, *, created: bo
     side, there = field.side(system), field.other(system)
     if is_default and there.edit is None:
         there.edit = sent
-    hold(field, system, sent.value)
+    if created:
+        side.held = sent.value  # before it, there was no record that could have been empty
+    else:
+        hold(field, system, sent.value)
     if not sent.is_same(there.edit):
         return
     there.delivered = True
-    if sent.is_same(settle(field, rule, fold.person.record_type, fold.policy).edit):
+    if record_type is None and fold.person.is_undecided(name):
+        return
+    if sent.is_same(settle(field, rule, record_type or fold.person.record_type, fold.policy).edit):
         side.edit, side.in_sight = None, False  # overridden, or it was the older one
 
 

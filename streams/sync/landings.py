@@ -45,7 +45,9 @@ def is_repeat(link: Link, version: int | None, time: str | None) -> bool:
 def note_shown(fold: Fold, link: Link) -> None:
     """Keep the version, the key's number and the filter's word that a change shows."""
     change = fold.change
-    link.version = max(link.version, change.version or 0)
+    version = change.version or 0
+    if version > link.version:
+        link.version = version
     if change.creation is not None:
         link.creation = change.creation
     if change.system == DYNAMICS and change.syncable is not None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from schemas.limits import CLOSED_RECORDS_MAX
 from schemas.vocabulary import DYNAMICS, MARKETO, System
 from streams.sync import edits
 from streams.sync.landings import fold_values, landed_by, note_shown
-from streams.sync.limits import CLOSED_RECORDS_MAX
 from streams.sync.messages import Record, Value
 from streams.sync.outcome import Fold
 from streams.sync.person import (
@@ -68,7 +68,8 @@ def link_first_seen(fold: Fold, record: Record) -> None:
         fold.log("linked", f"{change.system}/{record.id}", record=record)
         _fold_differences(fold, change.system)
     elif person.marketo.flight is None and person.dynamics.flight is None and not person.moving:
-        person.at_rest.update(change.fields or {})  # the only record of its person: what it holds is what is known
+        selected = fold.policy.fields  # the only record of its person: what it holds is what is known
+        person.at_rest.update({name: value for name, value in (change.fields or {}).items() if name in selected})
     else:
         fold_values(fold, None)
 
@@ -179,7 +180,8 @@ def _fold_first_contact_row(fold: Fold, conversion: Conversion) -> None:
             continue
         field, sent = edits.moving_field(fold, name), conversion.void.get(name)
         if sent is not None and sent.value == value:
-            edits.land_field(fold, DYNAMICS, name, sent, created=conversion.created)
+            # It landed on the lead, for the contact was made of it: what it settled there stays settled.
+            edits.land_field(fold, DYNAMICS, name, sent, created=conversion.created, record_type="lead")
         elif value in field.held_since:
             edits.hold(field, DYNAMICS, value)
         else:
@@ -192,14 +194,17 @@ def convert(fold: Fold, contact: Record) -> None:
     state = person.dynamics
     flight, link = state.flight, state.link
     lead_id = _lead_of(state, change.record or contact)
-    void = {} if flight is None else flight.fields
-    if flight is not None and flight.operation == "create":
+    created = flight is not None and flight.operation == "create"
+    void = {} if flight is None or created else flight.fields
+    if flight is not None and created:
         state.creations = max(state.creations, flight.creation)
         fold.log("created", f"{DYNAMICS}/{lead_id}", record=Record(DYNAMICS, "lead", lead_id), operation="create")
+        for name, sent in flight.fields.items():  # there was a lead, so all that the create carried was on it
+            edits.land_field(fold, DYNAMICS, name, sent, created=True, record_type="lead")
     state.flight = state.qualify = None
     state.closed = with_closed(state, lead_id, "converted")
     state.link = Link("contact", contact.id, creation=link.creation if link is not None else 0, unread=True)
-    person.conversion = Conversion(void, flight is not None and flight.operation == "create")
+    person.conversion = Conversion(void)
     _become(fold, contact)
     fold.log("converted", contact.id, record=contact)
 

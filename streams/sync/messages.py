@@ -6,29 +6,34 @@ Times are RFC 3339 strings kept as they came; values are what JSON can say: text
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
 from schemas.activity import ActivityKind
 from schemas.apply_command import REQUIRED_BY_OPERATION
-from schemas.person_change import REQUIRED_BY_KIND as REQUIRED_BY_PERSON_KIND
-from schemas.person_change import PersonKind
-from schemas.source_change import REQUIRED_BY_KIND as REQUIRED_BY_SOURCE_KIND
-from schemas.source_change import Action, Campaign, SourceKind
-from schemas.vocabulary import (
+from schemas.limits import (
     CAUSES_MAX,
+    CREATIONS_MAX,
     FIELDS_MAX,
     ID_CHARACTERS_MAX,
     INTEGER_MAX,
     NAME_CHARACTERS_MAX,
     OPTIONS_MAX,
-    RECORD_KINDS,
     TEXT_CHARACTERS_MAX,
-    TIME_PATTERN,
+    TIME_CHARACTERS_MAX,
     VALUE_CHARACTERS_MAX,
     VERSION_MAX,
+)
+from schemas.person_change import REQUIRED_BY_KIND as REQUIRED_BY_PERSON_KIND
+from schemas.person_change import PersonKind
+from schemas.source_change import REQUIRED_BY_KIND as REQUIRED_BY_SOURCE_KIND
+from schemas.source_change import Action, Campaign, SourceKind
+from schemas.vocabulary import (
+    RECORD_KINDS,
+    TIME_PATTERN,
     Answer,
     Lane,
     Operation,
@@ -46,15 +51,26 @@ Integer = Annotated[int, Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)]
 Value = ValueText | bool | Integer | float | Annotated[tuple[ValueText, ...], Meta(max_length=OPTIONS_MAX)] | None
 Fields = Annotated[Mapping[Name, Value], Meta(max_length=FIELDS_MAX)]
 Version = Annotated[int, Meta(ge=0, le=VERSION_MAX)]
-CreationNumber = Annotated[int, Meta(ge=0, le=1_000_000)]
+CreationNumber = Annotated[int, Meta(ge=0, le=CREATIONS_MAX)]
 # Python's `$` also matches before a last newline, which neither pydantic's engine nor ECMA 262 lets through.
-Time = Annotated[str, Meta(pattern=TIME_PATTERN.removesuffix("$") + r"\Z", max_length=40)]
+Time = Annotated[str, Meta(pattern=TIME_PATTERN.removesuffix("$") + r"\Z", max_length=TIME_CHARACTERS_MAX)]
 
 
-def _check_kind(message: Any, required: Mapping[str, tuple[str, ...]], kind: str) -> None:
-    for name in required[kind]:
-        if getattr(message, name) is None:
-            raise ValueError(f"a change of kind {kind!r} needs {name}")
+def _needed(
+    required: Mapping[Any, tuple[str, ...]], kind_member: str
+) -> Mapping[str, Callable[[Any], tuple[Any, ...]]]:
+    """For each kind, what gets all members that it needs at once; the kind itself, twice, makes it a tuple in any case."""
+    return {kind: attrgetter(kind_member, kind_member, *names) for kind, names in required.items()}
+
+
+def _refuse_for_what_it_needs(message: Any, required: Mapping[Any, tuple[str, ...]], kind: str) -> None:
+    name = next(name for name in required[kind] if getattr(message, name) is None)
+    raise ValueError(f"a change of kind {kind!r} needs {name}")
+
+
+_NEEDED_OF_SOURCE = _needed(REQUIRED_BY_SOURCE_KIND, "kind")
+_NEEDED_OF_PERSON = _needed(REQUIRED_BY_PERSON_KIND, "kind")
+_NEEDED_OF_COMMAND = _needed(REQUIRED_BY_OPERATION, "operation")
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -96,7 +112,8 @@ class SourceChange(
     contact: Record | None = None
 
     def __post_init__(self) -> None:
-        _check_kind(self, REQUIRED_BY_SOURCE_KIND, self.kind)
+        if None in _NEEDED_OF_SOURCE[self.kind](self):
+            _refuse_for_what_it_needs(self, REQUIRED_BY_SOURCE_KIND, self.kind)
 
 
 class Row(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -166,7 +183,8 @@ class PersonChange(
     message: Text | None = None
 
     def __post_init__(self) -> None:
-        _check_kind(self, REQUIRED_BY_PERSON_KIND, self.kind)
+        if None in _NEEDED_OF_PERSON[self.kind](self):
+            _refuse_for_what_it_needs(self, REQUIRED_BY_PERSON_KIND, self.kind)
 
 
 class ApplyCommand(
@@ -190,7 +208,8 @@ class ApplyCommand(
     causes: Annotated[tuple[Id, ...], Meta(max_length=CAUSES_MAX)] = ()
 
     def __post_init__(self) -> None:
-        _check_kind(self, REQUIRED_BY_OPERATION, self.operation)
+        if None in _NEEDED_OF_COMMAND[self.operation](self):
+            _refuse_for_what_it_needs(self, REQUIRED_BY_OPERATION, self.operation)
 
 
 class CollidingEdit(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):

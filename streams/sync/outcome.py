@@ -92,7 +92,7 @@ class Fold:
 
     def close_error(self, slot: str) -> None:
         """Close the sync error in this slot, if one is open."""
-        error = self.person.errors.pop(slot, None)
+        error = self.person.errors.pop(slot, None) if self.person.errors else None
         if error is None:
             return
         self.errors_closed += 1

@@ -116,7 +116,9 @@ class Conversion(Struct, frozen=True, array_like=True, gc=False):
     """What was in flight to a lead when it became a contact; kept until the contact's first row."""
 
     void: dict[str, Edit]
-    created: bool = False  # the void command was a create
+    created: bool = (
+        False  # the void command was a create; of states written when a create counted as landed only with the row
+    )
 
 
 class SyncError(Struct, frozen=True, array_like=True, gc=False):
@@ -179,6 +181,10 @@ class PersonState(Struct, array_like=True, gc=False):
     def other(self, system: System) -> SystemState:
         """The person in the other system."""
         return self.dynamics if system == MARKETO else self.marketo
+
+    def is_undecided(self, name: str) -> bool:
+        """Whether a contact's first row will say how this field was settled: what was on its way to the lead may be there."""
+        return self.conversion is not None and name in self.conversion.void
 
     def linked_pair(self) -> bool:
         """Whether both systems hold a record of the person."""

@@ -20,6 +20,15 @@ FieldType = Literal[
 TEXT_TYPES: frozenset[FieldType] = frozenset(("text", "email", "phone", "url"))
 """Types whose values are texts in both systems, and canonical as they are."""
 
+PLAIN: Mapping[FieldType, type] = {
+    **dict.fromkeys(TEXT_TYPES, str),
+    "date": str,
+    "integer": int,
+    "decimal": int,
+    "boolean": bool,
+}
+"""What JSON gives for values of a type that are canonical as they stand, unless they are empty."""
+
 Direction = Literal["both", "to_marketo", "to_dynamics"]
 Winner = Literal["authority", "marketo", "dynamics", "latest"]
 Computed = Literal["record_type", "is_deleted"]
@@ -79,6 +88,8 @@ class Policy(Struct, frozen=True):
 
     `inbound`: record kind -> the system's field name -> the canonical field. `outbound`: record kind -> canonical name ->
     the system's field name, for the fields that may be written there. `rules`: record kind -> field name -> what is asked.
+    Most of a row: `plain`: record kind -> the system's field name -> canonical name and the type whose values, the empty text
+    apart, are canonical as they stand; `options`: record kind -> the system's field name -> each spelling -> canonical label.
     `required`: record kind -> (the system's field name, canonical name) of each mapped field that must not be empty.
     `authority`: who wins, by record type. `collision_window_seconds`: of two unseen edits further apart, the later stands.
     """
@@ -94,7 +105,8 @@ class Policy(Struct, frozen=True):
     dedupe: Literal["email"] | None = None
     propagate_deletes_to: frozenset[System] = frozenset()
     filter_column: str | None = None
-    inbound_texts: Mapping[RecordKind, Mapping[str, str]] = {}
+    plain: Mapping[RecordKind, Mapping[str, tuple[str, type]]] = {}
+    options: Mapping[RecordKind, Mapping[str, Mapping[str | int, str]]] = {}
 
 
 def compiled(
@@ -138,8 +150,24 @@ def compiled(
         dedupe=dedupe,
         propagate_deletes_to=propagate_deletes_to,
         filter_column=filter_column,
-        inbound_texts={
-            kind: {column: rule.name for column, rule in inbound[kind].items() if rule.type in TEXT_TYPES}
+        plain={
+            kind: {
+                column: (rule.name, PLAIN[rule.type]) for column, rule in inbound[kind].items() if rule.type in PLAIN
+            }
+            for kind in kinds
+        },
+        options={
+            kind: {column: _spellings(rule.options) for column, rule in inbound[kind].items() if rule.type == "option"}
             for kind in kinds
         },
     )
+
+
+def _spellings(options: Mapping[str, int] | None) -> Mapping[str | int, str]:
+    """Label and number of each option; none where a label could be read as a number, which depends on who spells it."""
+    if options is None or any(label.strip().removeprefix("-").isdigit() for label in options):
+        return {}
+    return {
+        **{number: label for label, number in reversed(list(options.items()))},
+        **{label: label for label in options},
+    }

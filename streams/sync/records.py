@@ -24,18 +24,16 @@ def on_shown(fold: Fold) -> None:
     change, state = fold.change, fold.person.system(fold.change.system)
     record = change.record
     assert record is not None
-    if state.closure_of(record.id) is not None:
+    if state.closed and state.closure_of(record.id) is not None:
         fold.effect = "closed"
         return
-    if _is_first_of_contact(state, record):
+    if record.type == "contact" and _is_first_of_contact(state):
         convert(fold, record)  # the contact's first row came before, or instead of, the word of the conversion
         settle_all(fold)  # under the lead's filter still (domain, 1.5, qualify)
-    link, creating = state.link, state.creating()
-    if link is None and creating is None:
-        link_first_seen(fold, record)
-    elif link is None and is_of_our_creation(change.creation, record, creating):
-        fold_values(fold, land_creation(fold, record))
-    elif link is None or link.id != record.id:
+    link = state.link
+    if link is None:
+        _fold_unlinked(fold, state, record)
+    elif link.id != record.id:
         open_duplicate(fold, record)
     elif is_repeat(link, change.version, change.time):
         fold.effect = "repeat"
@@ -43,10 +41,18 @@ def on_shown(fold: Fold) -> None:
         _fold_news(fold, state, link)
 
 
-def _is_first_of_contact(state: SystemState, record: Record) -> bool:
-    """Whether a contact shows where the person was known to have, or was about to get, a lead."""
-    if record.type != "contact":
-        return False
+def _fold_unlinked(fold: Fold, state: SystemState, record: Record) -> None:
+    creating = state.creating()
+    if creating is None:
+        link_first_seen(fold, record)
+    elif is_of_our_creation(fold.change.creation, record, creating):
+        fold_values(fold, land_creation(fold, record))
+    else:
+        open_duplicate(fold, record)
+
+
+def _is_first_of_contact(state: SystemState) -> bool:
+    """Whether, a contact showing, the person was known to have, or was about to get, a lead."""
     return state.link.type == "lead" if state.link is not None else state.creating() is not None
 
 

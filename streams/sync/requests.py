@@ -6,10 +6,10 @@ nothing at all, and says so. It never forces a refresh. (Design, "Sync Person to
 
 from __future__ import annotations
 
+from schemas.limits import REQUESTS_MAX
 from schemas.source_change import CAMPAIGN_LANES
 from schemas.vocabulary import DYNAMICS, MARKETO
 from streams.sync import commands, edits
-from streams.sync.limits import REQUESTS_MAX
 from streams.sync.outcome import Fold
 from streams.sync.person import Edit, Link, SyncError, Wish
 

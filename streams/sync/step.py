@@ -2,7 +2,7 @@
 
     step(state, change, policy) -> Outcome
 
-Pure: no I/O, clock, randomness or logging; the same arguments give the same outcome, byte for byte, and the state that was
+(`advance` is the same without the copy, for a shell that has just decoded the state.) Pure: no I/O, clock, randomness or logging; the same arguments give the same outcome, byte for byte, and the state that was
 given is not changed. What a change means stands in the module of its kind:
 
     records.py      created, updated, and the rows that answers bring: is it news, and whose
@@ -54,9 +54,16 @@ def step(state: PersonState | None, change: PersonChange, policy: Policy) -> Out
     Raises nothing on a change that its contract allows; what it does raise is a fault of ours, and the shell then rejects
     the change as a whole.
     """
-    if state is None and change.kind in NEWS_OF_NOBODY:
-        return Outcome(None, effect="no_effect")
-    fold = Fold(PersonState() if state is None else fork(state), change, policy)
+    return advance(None if state is None else fork(state), change, policy)
+
+
+def advance(person: PersonState | None, change: PersonChange, policy: Policy) -> Outcome:
+    """`step` on a state that nobody else holds: it becomes the outcome's. After an exception it is worth nothing."""
+    if person is None:
+        if change.kind in NEWS_OF_NOBODY:
+            return Outcome(None, effect="no_effect")
+        person = PersonState()
+    fold = Fold(person, change, policy)
     HANDLERS[change.kind](fold)
     settle_all(fold)
     return fold.outcome()

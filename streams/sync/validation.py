@@ -18,7 +18,7 @@ from msgspec import Struct
 from schemas.vocabulary import System
 from streams.sync.messages import Value
 from streams.sync.policy import AttributeRule, FieldType
-from streams.sync.values import Unconvertible, is_date, is_datetime, shown
+from streams.sync.values import NUMBER_CHARACTERS_MAX, Unconvertible, is_date, is_datetime, shown
 
 Fault = Literal["required", "unwritable", "type", "length", "range", "option", "format"]
 
@@ -177,7 +177,11 @@ def _chosen(rule: AttributeRule, value: Value) -> list[str | int | float | bool]
         return [] if value is None else [value]
     numbers = any(isinstance(option, int) for option in rule.options or ())
     parts = [part.strip() for part in value.split("," if numbers else ";")]
-    return [int(part) if numbers and part.removeprefix("-").isdecimal() else part for part in parts]
+    return [int(part) if numbers and _is_whole(part) else part for part in parts]
+
+
+def _is_whole(part: str) -> bool:
+    return len(part) <= NUMBER_CHARACTERS_MAX and part.removeprefix("-").isdecimal()
 
 
 def _malformed(rule: AttributeRule, value: Value) -> str | None:

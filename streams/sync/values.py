@@ -27,7 +27,8 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any, NamedTuple
 
-from schemas.vocabulary import INTEGER_MAX, System
+from schemas.limits import INTEGER_MAX, VALUE_CHARACTERS_MAX
+from schemas.vocabulary import System
 from streams.sync.messages import Value
 from streams.sync.policy import TEXT_TYPES, FieldRule, FieldType
 
@@ -206,10 +207,16 @@ def _label(rule: FieldRule, system: System, spelt: object) -> str | None:
 
 
 def _options(rule: FieldRule, system: System, value: Value) -> Value:
-    """All of the options are known, or the value stays whole as it came."""
-    labels = {_label(rule, system, part) for part in _parts(system, value)}
-    if not labels or None in labels:
-        return value
+    """All of the options are known, or the value stays whole as it came.
+
+    Each is looked up once, and none after the first unknown one: a text has room for 65,000.
+    """
+    labels = set()
+    for part in dict.fromkeys(_parts(system, value)):
+        label = _label(rule, system, part)
+        if label is None:
+            return value
+        labels.add(label)
     return tuple(label for label in _table(rule) if label in labels)
 
 
@@ -225,7 +232,10 @@ def _options_to_system(rule: FieldRule, system: System, value: Value) -> Value:
     if isinstance(value, str):
         return value if system == "marketo" else _table(rule)[value]
     labels = value if isinstance(value, (tuple, list)) else ()
-    return ";".join(labels) if system == "marketo" else ",".join(str(_table(rule)[label]) for label in labels)
+    text = ";".join(labels) if system == "marketo" else ",".join(str(_table(rule)[label]) for label in labels)
+    if len(text) > VALUE_CHARACTERS_MAX:
+        raise Unconvertible(rule, value, Limit(lambda value: False, f"at most {VALUE_CHARACTERS_MAX} characters"))
+    return text
 
 
 def _table(rule: FieldRule) -> Mapping[str, int]:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from schemas.vocabulary import INTEGER_MAX, SYSTEMS, System
+from schemas.limits import INTEGER_MAX
+from schemas.vocabulary import SYSTEMS, System
 from streams.sync.policy import TEXT_TYPES, FieldType
 from streams.sync.values import Unconvertible, canonical, is_date, is_datetime, to_system
 from tests.sync.test_values import OPTIONS, TYPES, rule, same

@@ -7,7 +7,8 @@ from typing import Any, get_args
 
 import pytest
 
-from schemas.vocabulary import INTEGER_MAX, SYSTEMS, System
+from schemas.limits import INTEGER_MAX
+from schemas.vocabulary import SYSTEMS, System
 from streams.sync.policy import FieldRule, FieldType
 from streams.sync.values import DYNAMICS_LIMITS, Unconvertible, canonical, shown, to_system
 
