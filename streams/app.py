@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schemas.topics import MESSAGE_BYTES_MAX
+from schemas.limits import MESSAGE_BYTES_MAX, RECORD_BYTES_MAX
 from streams.agents import INTAKE, SYNC, Intake, Sync
+from streams.error_count import errors_in
 from streams.lane import BatchAgent, LaneApp, LaneSettings, create_app
 from streams.metrics import Metrics
 from streams.policies import PolicyBook
 from streams.settings import Settings
 from streams.tally import Tally
 
-RECORD_BYTES_MAX = 1_250_000
-"""The largest record that we send: a body at its limit, with its key and headers."""
+HEARTBEAT_MS = 200
+"""Members hear by their heartbeats that another one left: so long do its partitions wait to be given to somebody."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,11 @@ def lane_settings(settings: Settings) -> LaneSettings:
         client_settings=settings.security.client_settings(),
         group_instance_id=settings.instance_id,
         session_timeout_ms=settings.session_timeout_ms,
-        heartbeat_interval_ms=max(200, settings.session_timeout_ms // 5),
+        heartbeat_interval_ms=min(HEARTBEAT_MS, settings.session_timeout_ms // 5),
         max_record_bytes=RECORD_BYTES_MAX,
         produce_batch_bytes=RECORD_BYTES_MAX,
         max_partition_fetch_bytes=MESSAGE_BYTES_MAX // 4,
+        data_folder=str(settings.data_folder) if settings.store == "rocksdb" else None,
     )
 
 
@@ -46,7 +48,7 @@ def agents_of(settings: Settings, policies: PolicyBook, tally: Tally) -> tuple[B
     intake, sync = Intake(settings.topic, policies, tally), Sync(settings.topic, policies, tally)
     return (
         BatchAgent(INTAKE, intake.topics, intake.handle, intake.tables),
-        BatchAgent(SYNC, sync.topics, sync.handle, sync.tables),
+        BatchAgent(SYNC, sync.topics, sync.handle, sync.tables, counts=dict.fromkeys(sync.topics, errors_in)),
     )
 
 

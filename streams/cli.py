@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import sys
 from collections.abc import Callable, Coroutine, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +12,8 @@ from typing import Any
 import click
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from streams.settings import Settings, SettingsError, security_from
+from streams.log_lines import log_to_stderr
+from streams.settings import STORES, Settings, SettingsError, StoreKind, security_from
 
 COMMANDS = {
     "bench": "streams.bench.command:bench",
@@ -110,6 +109,20 @@ def run(work: Coroutine[Any, Any, Any], settings: Settings | None = None) -> Any
     "--session-timeout-ms", default=10_000, show_default=True, help="How long a silent worker keeps its partitions."
 )
 @click.option(
+    "--store",
+    envvar="LEADSYNC_STORE",
+    type=click.Choice(STORES),
+    default="memory",
+    show_default=True,
+    help="Where tables are kept: read whole from Kafka at each start, or on disk as well; or LEADSYNC_STORE.",
+)
+@click.option(
+    "--data-folder",
+    envvar="LEADSYNC_DATA_FOLDER",
+    type=click.Path(path_type=Path),
+    help="For --store rocksdb: a folder of this worker's own; or LEADSYNC_DATA_FOLDER.",
+)
+@click.option(
     "--policy", type=click.Path(path_type=Path), help="Applies where none is in force; must not differ from it."
 )
 @click.option("--create-topics", is_flag=True, help="Create missing topics first, as `leadsync topics` does.")
@@ -123,6 +136,8 @@ def worker(
     port: int,
     instance_id: str | None,
     session_timeout_ms: int,
+    store: StoreKind,
+    data_folder: Path | None,
     policy: Path | None,
     create_topics: bool,
     log_level: str,
@@ -130,7 +145,7 @@ def worker(
     """Run one worker of the group: merge what comes, send what is due. Stops on SIGTERM with nothing half done."""
     from streams.worker import run_worker
 
-    logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    log_to_stderr(log_level)
     settings = settings_of(
         bootstrap_servers,
         prefix,
@@ -138,6 +153,8 @@ def worker(
         port=port,
         instance_id=instance_id,
         session_timeout_ms=session_timeout_ms,
+        store=store,
+        data_folder=data_folder,
     )
     raise SystemExit(run(run_worker(settings, policy, create_topics=create_topics), settings))
 

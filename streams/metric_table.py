@@ -152,3 +152,49 @@ METRICS: Mapping[str, MetricSpec] = {
         ),
     )
 }
+
+CONNECTOR_METRICS: Mapping[str, MetricSpec] = {
+    spec.name: spec
+    for spec in (
+        _gauge(
+            "leadsync_connector_feed_age_seconds",
+            "seconds",
+            "Since the system's change feeds were last read to their end, or since the connector started.",
+            "system",
+        ),
+        _counter(
+            "leadsync_connector_calls_total",
+            "calls",
+            "Calls to the system, by endpoint and outcome: success, a status, an error code of the system's, unreachable "
+            "(it never arrived), no_answer or unknown (it may have).",
+            "system",
+            "endpoint",
+            "outcome",
+        ),
+        _counter(
+            "leadsync_connector_changes_total", "changes", "Changes that were put into the system's streams.", "system"
+        ),
+        _counter(
+            "leadsync_connector_commands_total",
+            "commands",
+            "Commands carried out, repeats included, by lane.",
+            "system",
+            "lane",
+        ),
+        _counter(
+            "leadsync_connector_results_total",
+            "results",
+            "Answers to commands, by what they say: created, linked, refused, conflict, superseded, gone. A command that "
+            "lands needs none.",
+            "system",
+            "answer",
+        ),
+        _counter(
+            "leadsync_connector_activities_total",
+            "activities",
+            "Entries written into people's activity logs in Marketo.",
+            "system",
+        ),
+    )
+}
+"""What a connector exposes in place of the above."""

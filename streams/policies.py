@@ -14,6 +14,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from pydantic import ValidationError
 
+from schemas.limits import ID_CHARACTERS_MAX
 from schemas.policy_record import IN_FORCE, PolicyRecord
 from streams import cloudevents
 from streams.policy import PolicyError, digest_of, read_policy
@@ -86,13 +87,15 @@ class PolicyBook:
     async def read_to_end(self) -> None:
         """Read the whole topic; what comes later is for `follow`."""
         self._consumer = AIOKafkaConsumer(
-            **self._settings.client("policies"), isolation_level="read_committed", enable_auto_commit=False
+            **self._settings.client("policies"),
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            # Not "latest" and then a seek: the fetch at the end that goes out in between is held for half a second.
+            auto_offset_reset="earliest",
         )
         await self._consumer.start()
         self._consumer.assign([self._partition])
         end = (await self._consumer.end_offsets([self._partition]))[self._partition]
-        beginning = (await self._consumer.beginning_offsets([self._partition]))[self._partition]
-        self._consumer.seek(self._partition, beginning)
         while await self._consumer.position(self._partition) < end:
             await self._take(timeout_ms=200)
 
@@ -109,9 +112,9 @@ class PolicyBook:
     async def _take(self, timeout_ms: int) -> None:
         for records in (await self._consumer.getmany(self._partition, timeout_ms=timeout_ms)).values():
             for record in records:
-                self._learn(record.key, record.value)
+                self.learn(record.key, record.value)
 
-    def _learn(self, key: bytes | None, value: bytes | None) -> None:
+    def learn(self, key: bytes | None, value: bytes | None) -> None:
         """Only what `leadsync policy apply` could have written is taken; anything else on the topic is passed over."""
         try:
             record = PolicyRecord.model_validate_json(value or b"")
@@ -123,7 +126,8 @@ class PolicyBook:
                 read_policy(record.text or "", record.rules, name[:12])
                 self._records[name] = record
             else:
-                log.error("%s: passed over a message that is no policy: key %r", self._partition.topic, name)
+                shown = name[:ID_CHARACTERS_MAX]
+                log.error("%s: passed over a message that is no policy: key %r", self._partition.topic, shown)
         except (ValidationError, UnicodeDecodeError, PolicyError) as error:
             log.error("%s: passed over a message that is no policy: %s", self._partition.topic, error)
         self._news.set()

@@ -6,9 +6,12 @@ import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+StoreKind = Literal["memory", "rocksdb"]
+STORES: tuple[StoreKind, ...] = get_args(StoreKind)
 SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER")
 
 
@@ -80,7 +83,10 @@ def _allowed(name: str, found: str, allowed: tuple[str, ...]) -> None:
 
 @dataclass(frozen=True)
 class Settings:
-    """One installation of leadsync as one process sees it."""
+    """One installation of leadsync as one process sees it.
+
+    `store`: where a worker keeps its tables; `data_folder`: where on disk, if there, and no other worker's.
+    """
 
     bootstrap_servers: str
     prefix: str = ""
@@ -89,6 +95,17 @@ class Settings:
     port: int = 6066
     session_timeout_ms: int = 10_000
     security: Security = field(default_factory=lambda: security_from(os.environ))
+    store: StoreKind = "memory"
+    data_folder: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.store not in STORES:
+            raise SettingsError(f"the store is {self.store!r}; allowed are {', '.join(STORES)}")
+        if self.store == "rocksdb" and self.data_folder is None:
+            raise SettingsError(
+                "--store rocksdb keeps the tables on disk: name a folder of this worker's own with --data-folder "
+                "or LEADSYNC_DATA_FOLDER"
+            )
 
     @property
     def app_id(self) -> str:

@@ -10,7 +10,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from schemas.topics import FOR_EVER, MESSAGE_BYTES_MAX, PARTITIONS, TOPICS
+from schemas.limits import MESSAGE_BYTES_MAX
+from schemas.topics import FOR_EVER, PARTITIONS, TOPICS
 from streams.settings import Settings
 
 CHANGELOGS = {"people": "person.changes", "marketo-links": "marketo.changes", "dynamics-links": "dynamics.changes"}

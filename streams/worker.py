@@ -7,11 +7,10 @@ import logging
 import sys
 from pathlib import Path
 
-import msgspec
-
 from streams.app import Worker, build_worker
+from streams.error_count import errors_in
 from streams.health import serve_health
-from streams.lane import serve
+from streams.lane import leave_if_hung, serve
 from streams.policies import ensure_policy
 from streams.policy import default_policy_text, default_rule_texts, read_policy_file
 from streams.settings import Settings
@@ -53,26 +52,12 @@ async def _serve(settings: Settings, worker: Worker, stop: asyncio.Event) -> int
         async with serve_health(settings, worker.metrics, worker.metrics.waiting_for) as port:
             print(f"worker: http://{settings.host}:{port}/health/ready", file=sys.stderr, flush=True)  # noqa: T201
             status = await serve(worker.app, stop=stop)
+            leave_if_hung(status)
     finally:
         following.cancel()
         counting.cancel()
         await asyncio.gather(following, counting, return_exceptions=True)
     return 1 if failed else status
-
-
-class _Errors(msgspec.Struct, array_like=True):
-    """A person's state down to its errors, everything else passed over."""
-
-    marketo: msgspec.Raw
-    dynamics: msgspec.Raw
-    record_type: msgspec.Raw
-    syncable: msgspec.Raw
-    at_rest: msgspec.Raw
-    moving: msgspec.Raw
-    errors: dict[str, msgspec.Raw]
-
-
-_errors = msgspec.msgpack.Decoder(_Errors)
 
 
 async def _count_open_errors(worker: Worker) -> None:
@@ -82,10 +67,11 @@ async def _count_open_errors(worker: Worker) -> None:
         open_now = worker.tally.errors_open
         open_now.clear()
         # What stood when the partitions came is counted slice by slice; what batches change meanwhile, they count themselves.
-        standing = {n: list(states.values()) for n, states in worker.app.lanes.table("people").items()}
+        # A store that lasts has counted: a million states are not walked for one number.
+        stores = worker.app.lanes.table("people")
+        open_now.update({n: store.counted for n, store in stores.items() if store.counted is not None})
+        standing = {n: [v for _, v in store.items()] for n, store in stores.items() if store.counted is None}
         for partition, states in standing.items():
             for start in range(0, len(states), SLICE_STATES):
-                open_now[partition] += sum(
-                    len(_errors.decode(each).errors) for each in states[start : start + SLICE_STATES]
-                )
+                open_now[partition] += sum(map(errors_in, states[start : start + SLICE_STATES]))
                 await asyncio.sleep(0)

@@ -15,12 +15,13 @@ from typing import Any
 
 import pytest
 
-from streams.metric_table import METRICS, MetricSpec
+from streams.metric_table import CONNECTOR_METRICS, METRICS, MetricSpec
 
 DASHBOARD = Path(__file__).parent.parent / "deploy" / "grafana" / "dashboards" / "leadsync.json"
 COLUMNS = 24
 SERIES = {"counter": ("",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
-EXPOSED: dict[str, MetricSpec] = {spec.name + suffix: spec for spec in METRICS.values() for suffix in SERIES[spec.kind]}
+ALL: dict[str, MetricSpec] = {**METRICS, **CONNECTOR_METRICS}
+EXPOSED: dict[str, MetricSpec] = {spec.name + suffix: spec for spec in ALL.values() for suffix in SERIES[spec.kind]}
 """The names that Prometheus stores, and the metric each belongs to."""
 
 GRAFANA_UNITS = {
@@ -80,7 +81,7 @@ def _unit_of_part(part: str) -> str:
 def description(panel: dict[str, Any]) -> str:
     """The table's words on every metric that the panel shows."""
     shown = {EXPOSED[name] for expression in expressions(panel) for name in names(expression)}
-    return "\n\n".join(f"**{spec.name}**: {spec.meaning}" for spec in METRICS.values() if spec in shown)
+    return "\n\n".join(f"**{spec.name}**: {spec.meaning}" for spec in ALL.values() if spec in shown)
 
 
 def stable(found: dict[str, Any]) -> str:
@@ -94,26 +95,28 @@ each_panel = pytest.mark.parametrize("panel", panels(), ids=lambda panel: panel[
 # -- The metrics ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", ALL)
 def test_every_metric_is_shown(name: str) -> None:
     """A metric that nobody looks at is not worth its scrape."""
     shown = {EXPOSED[each].name for panel in panels() for each in names(" ".join(expressions(panel)))}
-    assert name in shown, f"{name}: give it a panel in {DASHBOARD.name}, or take it out of METRICS"
+    assert name in shown, f"{name}: give it a panel in {DASHBOARD.name}, or take it out of the table"
 
 
 def test_every_name_on_the_dashboard_is_a_metric() -> None:
     """In expressions, variables, titles and texts; a name of a metric that is no more would show an empty panel."""
     mentioned = {name for text in strings(dashboard()) for name in names(text)}
-    strangers = mentioned - EXPOSED.keys() - METRICS.keys()
-    assert not strangers, f"not in METRICS: {sorted(strangers)}"
+    strangers = mentioned - EXPOSED.keys() - ALL.keys()
+    assert not strangers, f"not in the table: {sorted(strangers)}"
 
 
 @each_panel
-def test_every_expression_is_about_metrics_and_the_chosen_workers(panel: dict[str, Any]) -> None:
-    """Each metric in it is narrowed to the workers chosen above."""
+def test_every_expression_is_about_metrics_and_the_chosen_processes(panel: dict[str, Any]) -> None:
+    """Each metric in it is narrowed to the workers chosen above, a connector's to the chosen systems, of which each has one."""
     for expression in expressions(panel):
-        selected = re.findall(r'\b(leadsync_\w+)\{instance=~"\$instance"\}', expression)
-        assert selected and selected == names(expression)
+        selected = re.findall(r'\b(leadsync_\w+)\{(\w+)=~"\$(\w+)"\}', expression)
+        assert [name for name, *_ in selected] == names(expression) != []
+        for name, label, variable in selected:
+            assert label == variable == ("system" if EXPOSED[name].name in CONNECTOR_METRICS else "instance")
         assert expression.count("(") == expression.count(")")
 
 
@@ -200,7 +203,7 @@ def test_no_panel_covers_another() -> None:
 def test_the_rows_ask_what_an_operator_asks() -> None:
     """Health first; the file lists panels in the order in which they are read."""
     titles = [panel["title"] for panel in panels("row")]
-    assert titles == ["Is it healthy?", "Flow", "Collisions and errors", "Speed", "Recovery"]
+    assert titles == ["Is it healthy?", "Flow", "Collisions and errors", "Speed", "Recovery", "Connectors"]
     places = [(panel["gridPos"]["y"], panel["gridPos"]["x"]) for panel in dashboard()["panels"]]
     assert places == sorted(places)
 
@@ -208,10 +211,14 @@ def test_the_rows_ask_what_an_operator_asks() -> None:
 def test_every_query_goes_to_the_chosen_data_source() -> None:
     """No uid of somebody's Grafana is left in it; the choice begins with the one that we provision."""
     chosen = {"type": "prometheus", "uid": "${datasource}"}
-    source, instance = dashboard()["templating"]["list"]
+    source, *variables = dashboard()["templating"]["list"]
     assert (source["name"], source["type"], source["query"]) == ("datasource", "datasource", "prometheus")
     assert source["current"]["value"] == "prometheus"
-    assert (instance["name"], instance["datasource"]) == ("instance", chosen)
+    assert [(each["name"], each["datasource"]) for each in variables] == [("instance", chosen), ("system", chosen)]
+    for each in variables:
+        assert each["query"]["query"] == each["definition"]
+        (name,) = names(each["definition"])
+        assert each["definition"] == f"label_values({name}, {each['name']})" and name in EXPOSED
     for panel in panels():
         assert panel["datasource"] == chosen
         assert all(target["datasource"] == chosen for target in panel["targets"])

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from streams.broker.fencing import fence, was_stopped_cleanly
+from streams.broker.fencing import fence
 from streams.broker.jars import ensure_jars
 from streams.broker.java import find_java
 from streams.broker.probe import answers
@@ -162,13 +162,13 @@ class LocalBroker:
                     raise
 
     def _run_until_it_answers(self) -> None:
-        """Writes the settings for the ports of this start; formats a new folder; clears up after a kill."""
+        """Writes the settings for the ports of this start; formats a new folder, or ends the session of the life before."""
         assert self._ports is not None
         properties = self._folder / "server.properties"
         properties.write_text(as_properties(broker_settings(self._ports)), encoding="utf-8")
         if not (self._folder / "logs" / "meta.properties").exists():
             self._format(properties)
-        elif not was_stopped_cleanly(self._folder / "logs"):
+        else:
             self._fence(self._ports)
         self._required().run([*self._java_command, "kafka.Kafka", str(properties)])
         self._wait_for_answer(self._ports.client)

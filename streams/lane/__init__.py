@@ -25,7 +25,9 @@ right.
     counter = BatchAgent(name="count", topics=("events",), tables={"events": "seen"}, handle=count)
     app = create_app(settings, [counter])           # a faust.App; topics and changelogs must exist
     changelog_topics(settings, [counter])           # -> ("demo-seen-changelog",)
-    raise SystemExit(main(app))                     # or, in a loop of your own: status = await serve(app)
+    raise SystemExit(main(app))                     # or, in a loop of your own: leave_if_hung(await serve(app))
+
+What is broken in Faust, aiokafka and Kafka, and where it is worked round, stands in `streams/workarounds.md`.
 
 Reading order: `batch`, `settings`, `lane`, `lanes`, `transaction`, `changelog`; then what reaches into Faust:
 `transport`, `recovery`, `app`, `worker`.
@@ -33,9 +35,12 @@ Reading order: `batch`, `settings`, `lane`, `lanes`, `transaction`, `changelog`;
 
 from streams.lane.app import LaneApp, changelog_topics, create_app
 from streams.lane.batch import Batch, BatchAgent, BatchResult, LaneError, Output, Record
+from streams.lane.header_names import read_any_header_name
 from streams.lane.observer import Observer
 from streams.lane.settings import LaneSettings
-from streams.lane.worker import main, serve
+from streams.lane.worker import leave_if_hung, main, serve
+
+read_any_header_name()  # whoever of ours makes a consumer has this package
 
 __all__ = [
     "Batch",
@@ -49,6 +54,7 @@ __all__ = [
     "Record",
     "changelog_topics",
     "create_app",
+    "leave_if_hung",
     "main",
     "serve",
 ]

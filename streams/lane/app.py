@@ -51,7 +51,7 @@ class LaneApp(faust.App):
         return LaneTransport(self.conf.broker_consumer, self)
 
     def _create_directories(self) -> None:
-        """Nothing is kept on disk."""
+        """Faust keeps nothing on disk; stores that do make their own."""
 
     async def on_stop(self) -> None:
         await super().on_stop()

@@ -15,15 +15,11 @@ class LaneError(Exception):
 
 
 class Record(Protocol):
-    """A source record as aiokafka hands it over: nothing is decoded or copied on the way.
+    """A source record as aiokafka's parser makes it: nothing is decoded or copied on the way.
 
-    `timestamp` is in milliseconds since the epoch.
+    `timestamp` is in milliseconds since the epoch. Topic and partition are the batch's.
     """
 
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
     @property
     def offset(self) -> int: ...
     @property
@@ -47,16 +43,21 @@ class Output(NamedTuple):
 
 
 class BatchResult(NamedTuple):
-    """Everything a batch causes. `writes` are the table's new values; None deletes the key."""
+    """Everything a batch causes. `writes` are the table's new values; None deletes the key.
+
+    `counted`: by how much the writes change the sum of the agent's count, see `BatchAgent.counts`.
+    """
 
     outputs: Sequence[Output] = ()
     writes: Mapping[bytes, bytes | None] = {}
+    counted: int = 0
 
 
 class Batch(NamedTuple):
     """Records of one source partition in their order, and that partition's part of the topic's table.
 
-    `table` is empty for a topic without one. It shows what was committed before this batch.
+    `table` is empty for a topic without one. It shows what was committed before this batch, and is asked for the keys of
+    the batch's records only: a store on disk has looked those up beforehand, and shows no others.
     """
 
     topic: str
@@ -66,6 +67,7 @@ class Batch(NamedTuple):
 
 
 Handle = Callable[[Batch], BatchResult | Awaitable[BatchResult]]
+Count = Callable[[bytes], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class BatchAgent:
 
     `handle` may return an awaitable, to wait for something the batch needs; a rebalance cancels the wait and the batch
     is handled again by whoever holds the partition then. `ready` is awaited once, before the first batch.
+    `counts`: topic -> what a value of its table counts for; a store that lasts keeps the sum over all values, so that nobody
+    has to walk them. Each result says by how much it changes.
     The name is part of the transactional ids: it never changes for as long as the app id stays.
     """
 
@@ -82,9 +86,10 @@ class BatchAgent:
     handle: Handle
     tables: Mapping[str, str] = field(default_factory=dict)
     ready: Callable[[], Awaitable[None]] | None = None
+    counts: Mapping[str, Count] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        strangers = set(self.tables) - set(self.topics)
+        strangers = (self.tables.keys() | self.counts.keys()) - set(self.topics)
         if strangers:
             raise LaneError(f"agent {self.name}: tables for topics that it does not read: {sorted(strangers)}")
 

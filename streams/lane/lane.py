@@ -1,18 +1,19 @@
 """One source partition in the hands of its agent: what waits, the batch in hand, and the table's part.
 
-The order in `_run` is the whole of exactly-once on this side: decide, commit, and only then change the table.
+The order in `_one_batch` is the whole of exactly-once on this side: decide, commit, and only then change the table.
 """
 
 import asyncio
 import inspect
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from time import perf_counter
-from types import MappingProxyType
+from time import perf_counter, time
 
 from streams.lane.batch import Batch, BatchAgent, BatchResult, Record
 from streams.lane.observer import BatchDone, Observer
+from streams.lane.pace import Pace
 from streams.lane.settings import LaneSettings
+from streams.lane.stores import MemoryStore, Store
 from streams.lane.transaction import Transactor
 
 
@@ -29,17 +30,21 @@ class Lane:
         observer: Observer,
         transactor: Transactor,
         on_room: Callable[[], None],
+        store: Store | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.agent, self.topic, self.partition = agent, topic, partition
         self.table = agent.tables.get(topic)
         self.transactor = transactor
-        self.values: dict[bytes, bytes] = {}
+        self.store: Store = MemoryStore() if store is None else store
         self.waiting_records = 0
         self._waiting_bytes = 0
         self._waiting: deque[Record] = deque()
         self._in_hand: Sequence[Record] = ()
+        self._in_hand_bytes = 0
         self._arrived = asyncio.Event()
         self._settings, self._observer, self._on_room = settings, observer, on_room
+        self._pace = pace or Pace(settings)
         self._changelog = settings.changelog_topic(self.table) if self.table is not None else None
         self._task: asyncio.Task[None] | None = None
         self._halting = self._committing = False
@@ -60,7 +65,7 @@ class Lane:
         """Take records that follow the ones accepted before."""
         self._waiting.extend(records)
         self.waiting_records += len(records)
-        self._waiting_bytes += sum(map(_size, records))
+        self._waiting_bytes += _bytes_of(records)
         self._arrived.set()
 
     def start(self, on_end: Callable[["Lane", BaseException], None]) -> None:
@@ -87,55 +92,61 @@ class Lane:
         self.waiting_records = self._waiting_bytes = 0
 
     async def _run(self) -> None:
-        table = MappingProxyType(self.values)
         while not self._halting:
             await self._some()
-            self._in_hand = self._next_batch()
-            batch = Batch(self.topic, self.partition, self._in_hand, table)
-            began = perf_counter()
-            result = self.agent.handle(batch)
-            if inspect.isawaitable(result):
-                result = await result
-            handled = perf_counter()
-            # From here to the change of the table nothing may come between: see `halt`.
-            self._committing = True
-            await self.transactor.commit(result.outputs, self._changelog, result.writes, batch.records[-1].offset + 1)
-            self._keep(result)
-            self._committing = False
-            self._finish(batch, result, handled - began, perf_counter() - handled)
+            taken, seconds = await self._pace.begin(min(len(self._waiting), self._settings.batch_records)), None
+            try:
+                seconds = await self._one_batch(taken)
+            finally:
+                self._pace.end(taken, seconds)
+
+    async def _one_batch(self, records_max: int) -> float | None:
+        """Decide, commit, keep. How long that took; None where the agent had to wait for something."""
+        self._in_hand = self._next_batch(records_max)
+        began = perf_counter()
+        batch = Batch(self.topic, self.partition, self._in_hand, self.store.table(self._in_hand))
+        result = self.agent.handle(batch)
+        if waited := inspect.isawaitable(result):
+            result = await result
+        handled = perf_counter()
+        # From here to the change of the table nothing may come between: see `halt`.
+        self._committing = True
+        at = time()
+        offset = batch.records[-1].offset + 1
+        follows = await self.transactor.commit(result.outputs, self._changelog, result.writes, offset)
+        if result.writes:
+            self.store.keep(result.writes, result.counted, follows, at)
+        self._committing = False
+        done = perf_counter()
+        self._finish(batch, result, handled - began, done - handled)
+        return None if waited else done - began
 
     async def _some(self) -> None:
         while not self._waiting:
             self._arrived.clear()
             await self._arrived.wait()
 
-    def _next_batch(self) -> Sequence[Record]:
-        """What waits, up to a batch; at least one record, however large."""
+    def _next_batch(self, records_max: int) -> Sequence[Record]:
+        """What waits, up to so many and to a batch's bytes; at least one record, however large."""
         waiting, room = self._waiting, self._settings.batch_bytes
-        if len(waiting) <= self._settings.batch_records and self._waiting_bytes <= room:
+        if len(waiting) <= records_max and self._waiting_bytes <= room:
             records = list(waiting)
             waiting.clear()
+            self._in_hand_bytes = self._waiting_bytes
             return records
         records = []
-        while waiting and len(records) < self._settings.batch_records:
+        while waiting and len(records) < records_max:
             room -= _size(waiting[0])
             if room < 0 and records:
                 break
             records.append(waiting.popleft())
+        self._in_hand_bytes = _bytes_of(records)
         return records
-
-    def _keep(self, result: BatchResult) -> None:
-        values = self.values
-        for key, value in result.writes.items():
-            if value is None:
-                values.pop(key, None)
-            else:
-                values[key] = value
 
     def _finish(self, batch: Batch, result: BatchResult, handle_seconds: float, commit_seconds: float) -> None:
         records, self._in_hand = batch.records, ()
         self.waiting_records -= len(records)
-        self._waiting_bytes -= sum(map(_size, records))
+        self._waiting_bytes -= self._in_hand_bytes
         self._on_room()
         times = [record.timestamp for record in records]
         self._observer.batch_done(
@@ -156,3 +167,8 @@ class Lane:
 
 def _size(record: Record) -> int:
     return len(record.value or b"") + len(record.key or b"")
+
+
+def _bytes_of(records: Sequence[Record]) -> int:
+    """Of keys and values."""
+    return sum([len(record.value or b"") for record in records]) + sum([len(record.key or b"") for record in records])

@@ -3,8 +3,9 @@
 `assume` is the order on which everything rests: fence, load, seek, and only then start. Each step is safe because of the
 one before: after the fence nobody else can commit, so what is loaded and where we seek to cannot move any more.
 
-A partition held before and after a rebalance keeps its producer and its table, provided the two generations follow each
+A partition held before and after a rebalance keeps its producer and its store, provided the two generations follow each
 other: then nobody had it in between. Were that ever wrong, the producer would be fenced and its next commit refused.
+One that goes elsewhere leaves its store closed where it is, if it lasts, for a warm return.
 
 The *epoch* rises whenever positions change. Records carry the epoch of the seek they were fetched after; those of an
 older one are dropped, and were they to be needed, the seek has put them before us again. An `assume` that finds the
@@ -20,17 +21,17 @@ from streams.lane.batch import BatchAgent, Record
 from streams.lane.changelog import load_tables
 from streams.lane.lane import Lane
 from streams.lane.observer import Observer
+from streams.lane.pace import Pace
 from streams.lane.partitions import Partitioner
 from streams.lane.settings import LaneSettings
+from streams.lane.stores import MemoryStore, Store, stores_of
 from streams.lane.transaction import Transactor
 
 log = logging.getLogger(__name__)
 
 Partition = tuple[str, int]
 Seek = Callable[[Collection[Partition], int], Awaitable[None]]
-Load = Callable[
-    [LaneSettings, Collection[tuple[str, int]], Observer], Awaitable[Mapping[tuple[str, int], dict[bytes, bytes]]]
-]
+Load = Callable[[LaneSettings, Mapping[tuple[str, int], Store], Observer], Awaitable[None]]
 
 
 class SupersededError(Exception):
@@ -59,6 +60,7 @@ class Lanes:
         load: Load = load_tables,
     ) -> None:
         self._new_transactor, self._load_tables = transactor, load
+        self.stores = stores_of(settings)
         self.epoch = 0
         self.failure: BaseException | None = None
         self.failed = asyncio.Event()
@@ -66,6 +68,7 @@ class Lanes:
         self._settings, self._agents, self._observer = settings, agents, observer
         self._agent_of = {topic: agent for agent in agents for topic in agent.topics}
         self._partitioner = Partitioner()
+        self._pace = Pace(settings)
         self._lanes: dict[Partition, Lane] = {}
         self._generation = 0
         self._ready_agents: set[str] = set()
@@ -75,9 +78,9 @@ class Lanes:
     def held(self) -> Collection[Lane]:
         return self._lanes.values()
 
-    def table(self, table: str) -> dict[int, dict[bytes, bytes]]:
-        """The values of a table by partition, as far as held here."""
-        return {lane.partition: lane.values for lane in self.held if lane.table == table}
+    def table(self, table: str) -> dict[int, Store]:
+        """The stores of a table by partition, as far as held here."""
+        return {lane.partition: lane.store for lane in self.held if lane.table == table}
 
     def oldest_timestamps_ms(self) -> dict[Partition, int]:
         """Of each partition that has a record waiting, the timestamp of the oldest."""
@@ -118,6 +121,7 @@ class Lanes:
         released = self._release(wanted, follows=generation == self._generation + 1)
         self._generation = generation
         epoch = self.epoch
+        _close_stores(released)
         await asyncio.gather(*(lane.transactor.close() for lane in released))
         fresh = {partition: self._new_lane(*partition) for partition in wanted - self._lanes.keys()}
         await self._open(fresh.values())
@@ -142,6 +146,7 @@ class Lanes:
             await self._load(lanes)
             await self._await_agents()
         except BaseException:  # another rebalance, a stop, or Kafka is away: these are nobody's yet
+            _close_stores(lanes)
             await asyncio.gather(*(lane.transactor.close() for lane in lanes), return_exceptions=True)
             raise
 
@@ -151,6 +156,7 @@ class Lanes:
 
     def _new_lane(self, topic: str, partition: int) -> Lane:
         agent = self._agent_of[topic]
+        table = agent.tables.get(topic)
         return Lane(
             agent,
             topic,
@@ -159,13 +165,13 @@ class Lanes:
             observer=self._observer,
             transactor=self._new_transactor(self._settings, self._partitioner, agent.name, topic, partition),
             on_room=self._room.set,
+            pace=self._pace,
+            store=MemoryStore() if table is None else self.stores.store(table, partition, agent.counts.get(topic)),
         )
 
     async def _load(self, lanes: Collection[Lane]) -> None:
-        readers = {(lane.table, lane.partition): lane for lane in lanes if lane.table is not None}
-        tables = await self._load_tables(self._settings, readers.keys(), self._observer)
-        for name, values in tables.items():
-            readers[name].values = values
+        stores = {(lane.table, lane.partition): lane.store for lane in lanes if lane.table is not None}
+        await self._load_tables(self._settings, stores, self._observer)
 
     async def _await_agents(self) -> None:
         for agent in self._agents:
@@ -184,4 +190,11 @@ class Lanes:
         """Stop and let go of everything."""
         await self.halt()
         lanes = self._release(set(), follows=True)
+        _close_stores(lanes)
         await asyncio.gather(*(lane.transactor.close() for lane in lanes), return_exceptions=True)
+
+
+def _close_stores(lanes: Iterable[Lane]) -> None:
+    """At once, without an await: whoever cancels what is going on here may open the same stores next."""
+    for lane in lanes:
+        lane.store.close()

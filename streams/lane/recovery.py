@@ -1,8 +1,8 @@
 """Faust's table manager and recovery, reduced to one step: let the lanes assume what was assigned.
 
 Stock recovery reads changelogs through the group's consumer, message by message; resumes the source partitions before
-it seeks, and clears the queues afterwards, so that what arrived in between is lost. Here nothing flows until the lanes
-have fenced, loaded and sought, and the queues are cleared before that.
+it seeks, and clears the queues afterwards, so that what arrived in between is lost (faust-streaming/faust#596). Here
+nothing flows until the lanes have fenced, loaded and sought, and the queues are cleared before that.
 """
 
 import logging
@@ -16,6 +16,7 @@ from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
 from mode import Service
 
 from streams.lane.lanes import SupersededError
+from streams.lane.stores import Store
 
 if TYPE_CHECKING:
     from streams.lane.app import LaneApp
@@ -83,13 +84,13 @@ class LaneTable(Table[bytes, bytes]):
 class LaneStore(memory.Store[bytes, bytes]):
     """Shows what the lanes hold of a table. Only a commit changes it, so it takes no writes."""
 
-    def _held(self) -> Iterable[dict[bytes, bytes]]:
+    def _held(self) -> Iterable[Store]:
         return cast("LaneApp", self.app).lanes.table(self.table_name).values()
 
     def __getitem__(self, key: bytes) -> bytes:
-        for values in self._held():
-            if key in values:
-                return values[key]
+        for store in self._held():
+            if (value := store.get(key)) is not None:
+                return value
         raise KeyError(key)
 
     def __setitem__(self, key: bytes, value: bytes) -> None:

@@ -18,6 +18,9 @@ class LaneSettings:
     client_settings: Mapping[str, Any] = field(default_factory=dict)
     group_instance_id: str | None = None
 
+    # Where tables are kept between runs, in RocksDB; no two workers share one. Without it they are in memory.
+    data_folder: str | None = None
+
     # A batch is what waits, up to these; a partition with twice as much waiting is not fetched from.
     batch_records: int = 1_000
     batch_bytes: int = 8_000_000

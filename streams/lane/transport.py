@@ -11,7 +11,6 @@ and each in one step without an await: that is why the epoch that goes with the 
 """
 
 import asyncio
-import logging
 from collections.abc import Collection, Coroutine, Iterable, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -24,13 +23,14 @@ from faust.types.transports import TPorTopicSet
 from mode import Service
 from mode.types import ServiceT
 
+from streams.lane.fetching import AS_PARSED, hand_on_parsed_records
 from streams.lane.lanes import Chunk, Partition
 from streams.lane.loops import new_event_loop
+from streams.lane.membership import Membership
+from streams.lane.positions import starts
 
 if TYPE_CHECKING:
     from streams.lane.app import LaneApp
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 POLL_SECONDS = 0.5
@@ -49,6 +49,8 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         settings = self.app.lane_settings
         self._assignor = self.app.assignor
+        self._membership = Membership(settings.group_instance_id)
+        hand_on_parsed_records()
         return AIOKafkaConsumer(
             **settings.client("consumer"),
             group_id=settings.app_id,
@@ -64,7 +66,18 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
             heartbeat_interval_ms=settings.heartbeat_interval_ms,
             rebalance_timeout_ms=settings.rebalance_timeout_ms,
             max_poll_interval_ms=settings.max_poll_interval_ms,
+            key_deserializer=AS_PARSED,
         )
+
+    async def on_thread_stop(self) -> None:
+        """A worker that was asked to stop leaves the group, so that its partitions need not wait for its session's end.
+
+        aiokafka lets a static member never leave. Staying is for one that is killed, or that ends to be started again.
+        """
+        asked = not (self.app.lanes.failed.is_set() or self.app._crashed.is_set())
+        if asked and self._consumer is not None and self._consumer._coordinator is not None:
+            self._consumer._coordinator._group_instance_id = None
+        await super().on_thread_stop()
 
     async def run_in_thread(self, call: Coroutine[Any, Any, T]) -> T:
         """Await a coroutine that runs on the thread's loop."""
@@ -92,44 +105,32 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def _in_thread_seek(self, tps: list[TopicPartition], epoch: int) -> None:
         consumer = self._ensure_consumer()
-        committed = await asyncio.gather(*(consumer.committed(tp) for tp in tps))
-        beginnings = await consumer.beginning_offsets(tps) if tps else {}
+        offsets = await starts(consumer, tps)
         # Together, without an await: records are of the old epoch before this and of the new one after it.
-        for tp, offset in zip(tps, committed, strict=True):
-            consumer.seek(tp, _start(tp, offset, beginnings[tp]))
+        for tp, offset in offsets.items():
+            consumer.seek(tp, offset)
         self._epoch = epoch
 
     async def refuse_group_errors(self) -> None:
-        """Raise what ended the membership: fenced by another of our instance id, not authorised, and the like."""
+        """Raise what ended the membership: not authorised, another way of assigning, a worker of our instance id, and the like."""
         await self.run_in_thread(self._in_thread_refuse_group_errors())
 
     async def _in_thread_refuse_group_errors(self) -> None:
         coordinator = self._ensure_consumer()._coordinator
         if coordinator is not None:  # it is made when the first topics are subscribed to
             coordinator.check_errors()
+            self._membership.refuse_twin(coordinator.generation, coordinator.member_id)
 
     async def lags(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
         """How far the end of each partition is from what was taken of it."""
-        return await self.run_in_thread(self._in_thread_lags(partitions))
+        return await self.run_in_thread(self._in_thread_lags([TopicPartition(*partition) for partition in partitions]))
 
-    async def _in_thread_lags(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
+    async def _in_thread_lags(self, tps: Collection[TopicPartition]) -> Mapping[Partition, int]:
+        """The broker is asked: the end that came with the last fetch is old where a lane was full and nothing was fetched."""
         consumer = self._ensure_consumer()
-        lags = {}
-        for topic, partition in partitions:
-            tp = TopicPartition(topic, partition)
-            if tp in consumer.assignment() and (end := consumer.highwater(tp)) is not None:
-                lags[topic, partition] = max(0, end - await consumer.position(tp))
-        return lags
-
-
-def _start(tp: TopicPartition, committed: int | None, beginning: int) -> int:
-    if committed is None:
-        return beginning
-    if committed < beginning:
-        # Markers are never committed past, so this may be no loss; whoever runs this has to look.
-        log.error("%s[%d]: offsets %d to %d are gone; unread, unless they were only markers", *tp, committed, beginning)
-        return beginning
-    return committed
+        held = [tp for tp in tps if tp in consumer.assignment()]
+        ends = await consumer.end_offsets(held) if held else {}
+        return {(tp.topic, tp.partition): max(0, end - await consumer.position(tp)) for tp, end in ends.items()}
 
 
 class LaneConsumer(driver.Consumer):

@@ -2,7 +2,8 @@
 
 The lane overrides methods of these three that are nobody's public interface. A new release may rename one and fail
 loudly, or change an order of steps and lose an event now and then. So: pin, run `pytest tests/lane` on the new version
-with the override below, then change both the pin and this table.
+with the override below, then change the pin, this table and streams/workarounds.md, where a test that passes unexpectedly
+says what upstream has mended.
 """
 
 import os

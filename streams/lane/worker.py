@@ -13,8 +13,6 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 
-from aiokafka.errors import NotEnoughReplicasError
-
 from streams.lane import collector
 from streams.lane.app import LaneApp
 from streams.lane.batch import LaneError
@@ -35,28 +33,36 @@ def main(app: LaneApp, *, log_level: int = logging.INFO, rare_collector: bool = 
     The level is set on the root logger: left to handlers, every debug call of aiokafka would still build its record.
     """
     logging.getLogger().setLevel(log_level)
-    logging.getLogger("aiokafka.producer.sender").addFilter(_tells_more_than_marker_waits)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         status = runner.run(serve(app, rare_collector=rare_collector))
-        if status == EX_HUNG:  # neither closing the loop nor joining the consumer's thread would end
-            logging.shutdown()
-            sys.stdout.flush()
-            os._exit(status)
+        leave_if_hung(status)
     return status
 
 
-def _tells_more_than_marker_waits(record: logging.LogRecord) -> bool:
-    """Drop the warning of each wait for transaction markers: see `transaction.RETRY_MS`.
+def leave_if_hung(status: int) -> None:
+    """End this process where `serve` could not stop: whoever runs it in a loop of their own has to call this next.
 
-    Replicas that really lack show as a delivery time-out, which ends the process.
+    Neither closing the loop nor joining the consumer's thread would end. A process that lingers goes on with its heartbeats,
+    and the group waits for it at the next rebalance.
     """
-    return not (isinstance(record.args, tuple) and NotEnoughReplicasError in record.args)
+    if status == EX_HUNG:
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(status)
 
 
 async def serve(app: LaneApp, *, stop: asyncio.Event | None = None, rare_collector: bool = True) -> int:
-    """Run the app in this loop until `stop` is set, a signal comes or it cannot go on; returns the exit status."""
+    """Run the app in this loop until `stop` is set, a signal comes or it cannot go on; returns the exit status.
+
+    Raises LaneError where another worker has the data folder.
+    """
     stop = stop or asyncio.Event()
     app.loop = asyncio.get_running_loop()
+    with app.lanes.stores.claim():
+        return await _serve(app, stop, rare_collector)
+
+
+async def _serve(app: LaneApp, stop: asyncio.Event, rare_collector: bool) -> int:
     async with _signals(stop), _companions(app, rare_collector):
         starting = asyncio.create_task(app.start(), name="start")
         reason = await _end(app, starting, stop)

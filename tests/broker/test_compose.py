@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +117,19 @@ def test_ports_are_published_on_the_loopback_interface_only(services: Any) -> No
     """Nothing here asks for a password."""
     published = [port for service in services.values() for port in service.get("ports", [])]
     assert published and all(port.startswith("127.0.0.1:") for port in published)
+
+
+def test_each_worker_is_a_static_member_of_its_own(services: Any, tmp_path: Path) -> None:
+    """By its container's name, and as process 1, so that signals reach it; `hostname` would give all of them the same."""
+    assert "hostname" not in services["worker"] and "LEADSYNC_INSTANCE_ID" not in services["worker"]["environment"]
+    (tmp_path / "leadsync").write_text('#!/bin/sh\necho "$LEADSYNC_INSTANCE_ID $* $$"\n')
+    (tmp_path / "leadsync").chmod(0o755)
+    entrypoint = [part.replace("$$", "$") for part in services["worker"]["entrypoint"]]  # as compose reads it
+    for name in ("2f6c1a", "9b07de"):
+        container = {"HOSTNAME": name, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        with subprocess.Popen(entrypoint, env=container, stdout=subprocess.PIPE, text=True) as process:
+            said, _ = process.communicate(timeout=20)
+        assert said.split() == [name, "worker", str(process.pid)]
 
 
 def test_the_connectors_get_their_secrets_as_files(compose: Any, services: Any) -> None:

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 
 from schemas import Rejection
 from schemas.identity import person_key_of
-from schemas.rejection import REJECTED_BYTES_MAX
+from schemas.limits import REJECTED_BYTES_MAX
 from schemas.topics import INPUT_TOPICS
 from streams.codec import decode_person_change, encode
 from streams.operating.reading import Reader

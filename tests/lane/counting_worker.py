@@ -6,12 +6,14 @@ One event lost or counted twice shows in every later output of its key, so the o
 
 import json
 import logging
+import random
 import sys
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from streams.lane import Batch, BatchAgent, BatchResult, LaneSettings, Observer, Output, create_app, main
+from streams.lane.stores import engine
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,9 @@ class Options:
     fail_on_value: str | None = None
     output_bytes: int | None = None
     milliseconds_per_batch: float = 0.0
+    state_bytes: int = 0
+    file_bytes: int | None = None
+    buffer_bytes: int | None = None
 
 
 def counter(options: Options, target: str) -> Any:
@@ -36,15 +41,20 @@ def counter(options: Options, target: str) -> Any:
         for record in batch.records:
             if options.fail_on_value is not None and record.value == options.fail_on_value.encode():
                 raise ValueError("told to fail")
-            seen = int(counts.get(record.key) or batch.table.get(record.key, b"0")) + 1
+            seen = int((counts.get(record.key) or batch.table.get(record.key, b"0")).split()[0]) + 1
             value = b"%d" % seen
-            counts[record.key] = value
+            counts[record.key] = value + noise(seen, options.state_bytes)
             outputs.append(Output(target, record.key, value.ljust(options.output_bytes or 0)))
         if options.milliseconds_per_batch:
             time.sleep(options.milliseconds_per_batch / 1000)
         return BatchResult(outputs, counts)
 
     return count
+
+
+def noise(seed: int, size: int) -> bytes:
+    """So many bytes that nothing can compress, the same for the same seed."""
+    return b" " + random.Random(seed).randbytes(size // 2).hex().encode() if size else b""
 
 
 class Printer(Observer):
@@ -71,7 +81,14 @@ def agents(options: Options) -> list[BatchAgent]:
 
 
 def run(options: Options) -> int:
+    """Run a worker until it ends. `file_bytes`: no file may grow larger, which RocksDB meets like a full disk."""
     settings = LaneSettings(app_id=options.app_id, bootstrap_servers=options.servers, **options.settings)
+    if options.file_bytes is not None:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (options.file_bytes, options.file_bytes))
+    if options.buffer_bytes is not None:
+        engine.BUFFER_BYTES = options.buffer_bytes
     return main(create_app(settings, agents(options), Printer()), log_level=logging.INFO)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from streams.lane import Batch, BatchAgent, BatchResult, LaneSettings, Observer
 from streams.lane.lanes import Chunk, Lanes, SupersededError
+from streams.lane.stores import Store
 
 A, B = ("events", 0), ("events", 1)
 
@@ -43,20 +44,23 @@ class World:
             async def fence(self) -> None:
                 await world.step(f"fence {partition}")
 
-            async def commit(self, outputs: Any, changelog: Any, writes: Any, offset: int) -> None:
+            async def commit(self, outputs: Any, changelog: Any, writes: Any, offset: int) -> int | None:
                 await world.step(f"commit {partition} at {offset}")
+                return None
 
             async def close(self) -> None:
                 await world.step(f"close {partition}")
 
         return Producer()
 
-    async def load(
-        self, settings: LaneSettings, tables: Collection[tuple[str, int]], observer: Observer
-    ) -> Mapping[tuple[str, int], dict[bytes, bytes]]:
-        for _, partition in sorted(tables):
-            await self.step(f"load {partition}")
-        return {name: {b"loaded": b"yes"} for name in tables}
+    async def load(self, settings: LaneSettings, stores: Mapping[tuple[str, int], Store], observer: Observer) -> None:
+        for name, store in sorted(stores.items()):
+            await self.step(f"load {name[1]}")
+            store.keep({b"loaded": b"yes"}, 0, None, 0.0)
+
+    def held(self) -> dict[int, dict[bytes, bytes]]:
+        """The table as it is held, by partition."""
+        return {partition: dict(store.items()) for partition, store in self.lanes.table("table").items()}
 
     async def seek(self, partitions: Collection[tuple[str, int]], epoch: int) -> None:
         await self.step(f"seek {sorted(number for _, number in partitions)}")
@@ -95,7 +99,7 @@ async def test_a_partition_held_through_consecutive_generations_keeps_its_produc
     await world.offer(A, 5)
     await world.lanes.halt()
     assert await world.assume(A, B, generation=2) == ["fence 1", "load 1", "seek [0, 1]"]
-    assert world.lanes.table("table")[0] == {b"loaded": b"yes", b"last": b"5"}
+    assert world.held()[0] == {b"loaded": b"yes", b"last": b"5"}
     await world.lanes.close()
 
 
@@ -106,7 +110,7 @@ async def test_a_partition_is_loaded_again_after_a_generation_that_was_missed() 
     await world.offer(A, 5)
     await world.lanes.halt()
     assert await world.assume(A, generation=3) == ["close 0", "fence 0", "load 0", "seek [0]"]
-    assert world.lanes.table("table")[0] == {b"loaded": b"yes"}
+    assert world.held()[0] == {b"loaded": b"yes"}
     await world.lanes.close()
 
 
@@ -116,7 +120,7 @@ async def test_a_lost_partition_is_closed_and_its_table_forgotten() -> None:
     await world.assume(A, B, generation=1)
     await world.lanes.halt()
     assert await world.assume(B, generation=2) == ["close 0", "seek [1]"]
-    assert world.lanes.table("table").keys() == {1}
+    assert world.held().keys() == {1}
     await world.lanes.close()
 
 
