@@ -1,4 +1,4 @@
-"""The worker without its broker: the agents' `handle` from bytes to bytes, and `step` alone on decoded messages.
+"""The worker without its broker: the agents' `handle` from bytes to bytes, and the core alone on decoded messages.
 
 Both fold the very messages of the wave into tables of their own, loaded from the worker's changelogs before the first.
 """
@@ -14,17 +14,19 @@ from typing import Any, NamedTuple
 from schemas.topics import PARTITIONS
 from streams.agents import Intake, Sync
 from streams.app import lane_settings
-from streams.bench.helper import Answer, AnswerWave, Cost, answer_waves
+from streams.bench.cost import Cost
+from streams.bench.helper import Answer, AnswerWave, answer_waves
 from streams.bench.ranges import Wave, read_ranges
 from streams.bench.wire import plain_consumer
 from streams.codec import decode_person_change
 from streams.lane import Batch, BatchResult, Observer, Output
 from streams.lane.changelog import load_tables
 from streams.lane.partitions import murmur2
+from streams.lane.stores import MemoryStore
 from streams.policies import PolicyBook
 from streams.settings import Settings
 from streams.sync.person import decode_person
-from streams.sync.step import step
+from streams.sync.step import advance
 from streams.tally import Tally
 from streams.topics import CHANGELOGS
 
@@ -92,7 +94,7 @@ class Core:
         policy = self._policies.in_force
         with watch:
             for change in changes:
-                states[change.person_key] = step(states[change.person_key], change, policy).state
+                states[change.person_key] = advance(states[change.person_key], change, policy).state
 
     def _batches(self, topic: str, partition: int, records: list[Any], tables: dict[str, str]) -> Iterator[Batch]:
         table = self._tables.get((tables.get(topic, ""), partition), {})
@@ -110,6 +112,7 @@ class Core:
         handed = [
             Handed(output.topic, (murmur2(output.key or b"") & 0x7FFFFFFF) % PARTITIONS, 0, 0, *output[1:3])
             for output in outputs
+            if output.topic == self._sync.topics[0]  # the others are dead letters
         ]
         for partition, records in groupby(sorted(handed, key=lambda each: each.partition), lambda each: each.partition):
             yield partition, list(records)
@@ -123,8 +126,9 @@ async def core(settings: Settings) -> AsyncIterator[AnswerWave]:
     consumer = plain_consumer(settings, "bench-core", "read_committed")
     await consumer.start()
     try:
-        places = [(table, number) for table in CHANGELOGS for number in range(PARTITIONS)]
-        tables = {name: dict(values) for name, values in (await load_tables(lane, places, Observer())).items()}
+        stores = {(table, number): MemoryStore() for table in CHANGELOGS for number in range(PARTITIONS)}
+        await load_tables(lane, stores, Observer())
+        tables = {name: store.values for name, store in stores.items()}
         yield Core(settings, policies, tables, consumer).answer
     finally:
         await consumer.stop()

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from streams.app import lane_settings
-from streams.bench.helper import Answer, AnswerWave, Cost, answer_waves
+from streams.bench.cost import Cost
+from streams.bench.helper import Answer, AnswerWave, answer_waves
 from streams.bench.ranges import Hop, Traffic, Wave, read_ranges, record_bytes, traffic_of
 from streams.bench.wire import floor_topic
 from streams.settings import Settings
@@ -68,6 +69,7 @@ class Floor:
         began, began_cpu = perf_counter(), process_time()
         await self._loop(hops, kept)
         cost = Cost(perf_counter() - began, process_time() - began_cpu)
+        self._consumer.pause(*self._consumer.assignment())  # idle while the others are measured
         written = [ready for hop in set(hops.values()) for ready in hop.ready]
         sizes = [record_bytes(ready.key, ready.value, ready.headers) for ready in written]
         return Answer({"floor": cost}, traffic_of(kept), Traffic(len(sizes), sum(sizes)))

@@ -17,23 +17,14 @@ from typing import Self
 import msgspec
 from msgspec import Struct
 
+from streams.bench.cost import Cost
+from streams.bench.failed import BenchFailed, last_words
 from streams.bench.ranges import Traffic, Wave
-from streams.bench.subject import BenchFailed, last_words
 from streams.lane import collector
 from streams.lane.loops import new_event_loop
 from streams.settings import Settings
 
 END_SECONDS_MAX = 10.0
-
-
-class Cost(Struct, frozen=True):
-    """What some work took."""
-
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(self.seconds + other.seconds, self.cpu_seconds + other.cpu_seconds)
 
 
 class Answer(Struct, frozen=True):

@@ -70,4 +70,5 @@ async def read_ranges(consumer: Any, ranges: Iterable[Range]) -> Mapping[TopicPa
             for place, records in (await consumer.getmany(*unread, timeout_ms=POLL_MS)).items():
                 found[place] += [record for record in records if record.offset < ends[place]]
             unread = {place for place in unread if await consumer.position(place) < ends[place]}
+    consumer.pause(*ends)  # or it would go on fetching what comes there while a subject is measured
     return found

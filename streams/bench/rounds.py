@@ -1,115 +1,153 @@
-"""The order of it all: bring people to rest, warm up, then round after round the worker and its rivals in turn."""
+"""The order of it all: load by load bring people to rest, warm up, then round after round everybody in turn."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
 from collections.abc import Callable, Iterable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
-from time import perf_counter
-from typing import Any
+from typing import NamedTuple
 
 from msgspec import Struct
 
-from streams.bench.helper import Cost, Helper
+from streams.bench.cost import Cost
+from streams.bench.helper import Helper
 from streams.bench.load import Load
-from streams.bench.ranges import Traffic, Wave
-from streams.bench.subject import Subject
-from streams.bench.systems import Shown, Systems
+from streams.bench.plan import Plan
+from streams.bench.play import Play, Round
+from streams.bench.subjects import HELPERS, ROCKSDB, WORKER, Start, subject_of
 from streams.bench.wire import Wire
 from streams.settings import Settings
-
-SETUP_WAVES_MAX = 10
-WAVE_SECONDS_MAX = 600.0
-WORKER = "worker_memory"
-HELPERS = ("streams.bench.floor", "streams.bench.core")
 
 Say = Callable[[str], None]
 
 
-class Round(Struct):
-    """What one round's changes took, by what was measured; the floor's traffic, which is the worker's."""
+class Measured(Struct):
+    """The counted rounds of each load, and what each subject took while others were measured."""
 
-    changes: int
-    edits: int
-    costs: dict[str, Cost]
-    read: Traffic = Traffic()
-    written: Traffic = Traffic()
+    rounds: dict[str, list[Round]] = {}
+    idle: dict[str, Cost] = {}
 
-    def add(self, costs: dict[str, Cost]) -> None:
-        """One wave's costs on top."""
-        for name, cost in costs.items():
-            self.costs[name] = self.costs.get(name, Cost()) + cost
+
+class World(NamedTuple):
+    """Whose people these are, how many, of how many fields: what a subject keeps from load to load."""
+
+    subject: str
+    people: int
+    fields: int
 
 
 class Bench:
-    """One worker under one load."""
+    """All that is measured, one load after the other."""
 
-    def __init__(self, load: Load, wire: Wire, worker: Subject) -> None:
-        self._load, self._wire, self._worker = load, wire, worker
-        self._systems = Systems(load)
+    def __init__(
+        self, settings: Settings, plan: Plan, say: Say, profile: Path | None, wire: Callable[[Settings], Wire] = Wire
+    ) -> None:
+        self._settings, self._plan, self._say, self._profile, self._wire = settings, plan, say, profile, wire
+        self._folder = Path()
+        self._plays: dict[World, tuple[Play, AsyncExitStack]] = {}
+        self._measured = Measured({}, {})
 
-    async def bring_to_rest(self) -> None:
-        """New leads in Dynamics, and whatever the worker wants done until it wants nothing more."""
-        shown: Iterable[Shown] = self._systems.new_leads()
-        for _ in range(SETUP_WAVES_MAX):
-            _, wave, _ = await self._fold(shown)
-            commands = await self._wire.commands(wave)
-            if not commands:
-                return
-            shown = map(self._systems.landing, commands)
-        raise AssertionError("people must come to rest")
+    async def run(self) -> Measured:
+        """Everything; nothing is left on the broker."""
+        with ExitStack() as stack:
+            self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="leadsync-bench-")))
+            try:
+                for number, load in enumerate(self._plan.loads):
+                    plays = await self._plays_of(load)
+                    self._measured.rounds[load.name] = await self._rounds(load, plays)
+                    await self._close(self._worlds(self._plan.loads[number + 1 :]))
+            finally:
+                await self._close(())
+        return self._measured
 
-    async def round(self, number: int, helpers: Iterable[Helper]) -> Round:
-        """One round's edits and their landings."""
-        result = Round(0, self._load.edits, {})
-        shown: Iterable[Shown] = self._systems.edits(number)
-        for _ in ("edits", "landings"):
-            changes, wave, cost = await self._fold(shown)
-            result.changes += changes
-            result.add({WORKER: cost})
-            for helper in helpers:
-                answer = await helper.ask(wave)
-                result.add(answer.costs)
-                result.read += answer.read
-                result.written += answer.written
-            shown = map(self._systems.landing, await self._wire.commands(wave))
-        return result
+    def _worlds(self, loads: Iterable[Load]) -> list[World]:
+        return [World(name, load.people, load.fields) for load in loads for name in self._plan.subjects(load)]
 
-    async def _fold(self, shown: Iterable[Shown]) -> tuple[int, Wave, Cost]:
-        """Have the worker fold a wave: how many changes it is, where it stands, and what it took."""
-        changes = await self._wire.write(shown)
-        began, began_cpu = perf_counter(), self._worker.cpu_seconds()
-        await self._wire.release()
-        async with asyncio.timeout(WAVE_SECONDS_MAX):
-            await self._worker.alive_until(asyncio.create_task(self._wire.folded()))
-        cost = Cost(perf_counter() - began, self._worker.cpu_seconds() - began_cpu)
-        return changes, await self._wire.wave(), cost
+    async def _plays_of(self, load: Load) -> list[Play]:
+        """Those that this load measures, with people at rest."""
+        wanted = self._worlds([load])
+        new = [await self._open(world, load) for world in wanted if world not in self._plays]
+        if new:
+            names = ", ".join(play.name for play in new)
+            self._say(f"{load.people} people with {load.fields} fields are brought to rest: {names}")
+            await asyncio.gather(*(play.bring_to_rest() for play in new))
+        return [self._plays[world][0] for world in wanted]
 
+    async def _open(self, world: World, load: Load) -> Play:
+        name, folder = world.subject, self._folder / "-".join(map(str, world))
+        folder.mkdir()
+        settings = self._settings_of(world)
+        start = Start(settings, folder / "policy.yaml", folder, self._profile if self._is_profiled(name) else None)
+        start.policy_file.write_text(load.policy_text(), encoding="utf-8")
+        async with AsyncExitStack() as stack:
+            wire = await stack.enter_async_context(self._wire(settings))
+            subject = await stack.enter_async_context(subject_of(name, start))
+            play = Play(load, wire, subject)
+            self._plays[world] = play, stack.pop_all()
+        return play
 
-async def measure(settings: Settings, load: Load, say: Say, profile: Path | None = None) -> list[Round]:
-    """The counted rounds, in topics of their own that are gone afterwards."""
-    async with Wire(settings) as wire:
-        return await measure_on(wire, settings, load, say, profile)
+    def _settings_of(self, world: World) -> Settings:
+        return Settings(
+            self._settings.bootstrap_servers,
+            f"{self._settings.prefix}{'-'.join(map(str, world))}.",
+            security=self._settings.security,
+        )
 
+    def _is_profiled(self, name: str) -> bool:
+        there = {each for load in self._plan.loads for each in self._plan.subjects(load)}
+        return name == (WORKER if WORKER in there else ROCKSDB)
 
-async def measure_on(wire: Wire, settings: Settings, load: Load, say: Say, profile: Path | None = None) -> list[Round]:
-    """The counted rounds, on topics that are there."""
-    async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="leadsync-bench-")))
-        policy_file = folder / "policy.yaml"
-        policy_file.write_text(load.policy_text(), encoding="utf-8")
-        worker: Any = await stack.enter_async_context(Subject(settings, policy_file, folder, profile))
-        bench = Bench(load, wire, worker)
-        say(f"{load.people} people with {load.fields} fields are brought to rest")
-        await bench.bring_to_rest()
-        helpers = [await stack.enter_async_context(Helper(module, settings, folder)) for module in HELPERS]
-        say("warm-up")
-        await bench.round(0, helpers)
-        worker.begin_profile()
+    async def _close(self, wanted: Iterable[World]) -> None:
+        """Let go of the plays that no later load wants."""
+        over = self._plays.keys() - set(wanted)
+        for world in over:
+            play, stack = self._plays.pop(world)
+            self._measured.idle[world.subject] = self._measured.idle.get(world.subject, Cost()) + play.idle
+            await stack.aclose()
+
+    async def _rounds(self, load: Load, plays: list[Play]) -> list[Round]:
         rounds = []
-        for number in range(1, load.rounds + 1):
-            say(f"round {number} of {load.rounds}")
-            rounds.append(await bench.round(number, helpers))
+        async with AsyncExitStack() as stack:
+            helpers = await self._helpers(load, stack)
+            for number in range(load.rounds + 1):
+                self._say(f"{load.name}: " + (f"round {number} of {load.rounds}" if number else "warm-up"))
+                one = await self._round(load, plays, helpers, number)
+                if number:
+                    rounds.append(one)
+                else:
+                    for play in plays:
+                        play.subject.begin_profile()
+        for play in plays:
+            play.check_alike()
         return rounds
+
+    async def _helpers(self, load: Load, stack: AsyncExitStack) -> list[Helper]:
+        """Started for each load: whatever they keep, they take from what the worker has committed by now."""
+        measured = self._plan.measured[load.name]
+        modules = [module for module, names in HELPERS.items() if set(names) & set(measured)]
+        world = World(WORKER, load.people, load.fields)
+        return [
+            await stack.enter_async_context(Helper(each, self._settings_of(world), self._folder)) for each in modules
+        ]
+
+    async def _round(self, load: Load, plays: list[Play], helpers: list[Helper], number: int) -> Round:
+        """Everybody in turn, and somebody else first each time."""
+        if load.backlog:
+            self._say(f"{load.name}: everybody is started anew")
+            await asyncio.gather(*(play.prepare(load, number) for play in plays))
+        whole, first = Round({}), number % len(plays)
+        for play in plays[first:] + plays[:first]:
+            if not load.backlog:
+                await play.prepare(load, number)
+            one = await play.round(load, helpers if play.name == WORKER else ())
+            whole.parts |= one.parts
+            whole.read += one.read
+            whole.written += one.written
+        return whole
+
+
+async def measure(settings: Settings, plan: Plan, say: Say, profile: Path | None = None) -> Measured:
+    """The counted rounds, in topics that are gone afterwards."""
+    return await Bench(settings, plan, say, profile).run()

@@ -1,71 +1,89 @@
-"""The worker that is measured: `leadsync worker` in a process of its own, and the CPU time that it has used."""
+"""A subject: a process that is measured, and the CPU time that it has used."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-import sys
-import time
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from streams.settings import Settings
+from streams.bench.cost import cpu_seconds_of
+from streams.bench.failed import BenchFailed, last_words
 
 STOP_SECONDS_MAX = 20.0
-LAST_LINES = 12
-
-
-class BenchFailed(Exception):  # noqa: N818 - it tells of what failed
-    """The bench cannot be finished; the message says what ended, and what it said last."""
+READY_SECONDS_MAX = 60.0
+LOOK_SECONDS = 0.5
+IDLE_SHARE_MAX = 0.2
+"""A subject that uses less than this share of a core, with its partitions assigned, has ended its start."""
 
 
 class Subject:
-    """One worker. `profile`: a file for cProfile's statistics of its main thread, from `begin_profile` on."""
+    """One process, started anew as often as asked. It does its profiling from SIGUSR1 on, where it was asked for one."""
 
-    def __init__(self, settings: Settings, policy_file: Path, folder: Path, profile: Path | None = None) -> None:
-        module = ["streams"] if profile is None else ["streams.bench.profiled", str(profile)]
-        self._command = [
-            sys.executable, "-m", *module, "worker", "--bootstrap-servers", settings.bootstrap_servers,
-            "--prefix", settings.prefix, "--policy", str(policy_file), "--port", "0", "--log-level", "WARNING",
-        ]  # fmt: skip
-        self._profile = profile
-        self._log = folder / "worker.log"
+    def __init__(self, name: str, command: Sequence[str], folder: Path, *, where: Path | None, profiled: bool) -> None:
+        self.name = name
+        self._command, self._where, self._profiled = command, where, profiled
+        self._log = folder / "log"
         self._process: asyncio.subprocess.Process | None = None
         self._ended: asyncio.Task[int] | None = None
+        self._profiling = False
 
     async def __aenter__(self) -> Self:
-        with self._log.open("wb") as log:
+        await self._start()
+        return self
+
+    async def _start(self) -> None:
+        with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+                *self._command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._where
             )
         self._ended = asyncio.create_task(self._process.wait())
-        return self
 
     def cpu_seconds(self) -> float:
         """User and system time of the process so far, all its threads."""
         assert self._process is not None
-        return cpu_seconds_of(self._process.pid)
+        try:
+            return cpu_seconds_of(self._process.pid)
+        except OSError:
+            raise BenchFailed(f"{self.name} ended; {last_words(self._log)}") from None
 
     def begin_profile(self) -> None:
-        """From now on, where a profile was asked for."""
-        if self._profile is not None and self._process is not None:
+        """From now on, in a process that comes after this one too."""
+        self._profiling = True
+        if self._profiled and self._process is not None:
             self._process.send_signal(signal.SIGUSR1)
 
     async def alive_until(self, done: asyncio.Task[None]) -> None:
-        """Wait for the task. Raises BenchFailed when the worker ends before it."""
+        """Wait for the task. Raises BenchFailed when the process ends before it."""
         assert self._ended is not None
         try:
             await asyncio.wait({done, self._ended}, return_when=asyncio.FIRST_COMPLETED)
             if not done.done():
-                raise BenchFailed(f"the worker ended with status {self._ended.result()}; {last_words(self._log)}")
+                status = self._ended.result()
+                raise BenchFailed(f"{self.name} ended with status {status}; {last_words(self._log)}")
             await done
         finally:
             done.cancel()
 
-    async def __aexit__(
-        self, _type: type[BaseException] | None, _value: BaseException | None, _tb: TracebackType | None
-    ) -> None:
+    async def restart(self, attended: Callable[[], Awaitable[bool]]) -> None:
+        """Stop it and start it anew, until it has its partitions and nothing more to do."""
+        await self._stop()
+        await self._start()
+        await self.alive_until(asyncio.create_task(self._until_idle(attended)))
+        if self._profiling:
+            self.begin_profile()
+
+    async def _until_idle(self, attended: Callable[[], Awaitable[bool]]) -> None:
+        async with asyncio.timeout(READY_SECONDS_MAX):
+            while True:
+                before = self.cpu_seconds()
+                await asyncio.sleep(LOOK_SECONDS)
+                if self.cpu_seconds() - before < IDLE_SHARE_MAX * LOOK_SECONDS and await attended():
+                    return
+
+    async def _stop(self) -> None:
         process = self._process
         assert process is not None
         if process.returncode is None:
@@ -76,15 +94,7 @@ class Subject:
             process.kill()
             await process.wait()
 
-
-def cpu_seconds_of(pid: int) -> float:
-    """CPU time of another process, in nanoseconds' steps: the clock that clock_getcpuclockid(3) names. Linux only."""
-    if sys.platform != "linux":
-        raise BenchFailed("CPU time of another process is read from Linux's clocks; this is no Linux")
-    return time.clock_gettime((~pid << 3) | 2)
-
-
-def last_words(log: Path) -> str:
-    """The end of a log."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
-    return "\n".join(["it said last:", *lines])
+    async def __aexit__(
+        self, _type: type[BaseException] | None, _value: BaseException | None, _tb: TracebackType | None
+    ) -> None:
+        await self._stop()

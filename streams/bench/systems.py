@@ -1,46 +1,41 @@
 """Both systems, played as plainly as can be: what their streams show of new leads, of edits and of landings.
 
-No rewriting, no delays, no refusals: those are the demo's. Every value and id follows from the numbers alone, so that two
-runs write the same messages.
+No rewriting, no delays, no refusals: those are the demo's. Dynamics answers `conflict` to a command that expects what a
+field no longer holds, as its applier has to. Every value and id follows from the numbers alone, so that two runs write the
+same messages.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from schemas.identity import person_key_of, uuid5
-from schemas.vocabulary import DYNAMICS, MARKETO, OURSELVES, System
+from schemas.vocabulary import DYNAMICS, MARKETO, OURSELVES, SYSTEMS, System
 from streams.bench.load import Load
-from streams.sync.messages import ApplyCommand, Record, SourceChange, Value
+from streams.bench.message import Shown
+from streams.sync.messages import ApplyCommand, ApplyResult, Record, Row, SourceChange, Value
 from streams.sync.policy import FieldRule, FieldType
 from streams.sync.values import to_system
 
 FIRST_MARKETO_ID = 1_000_001
 SALES, MARKETING = "sales@example.com", "marketing@example.com"
-
-
-class Shown(NamedTuple):
-    """One message of a system's stream."""
-
-    system: System
-    stream: str
-    change: SourceChange
+WHO: Mapping[System, str] = {DYNAMICS: SALES, MARKETO: MARKETING}
 
 
 class Person:
-    """The two records of one human; `row` is what the lead holds, in Dynamics' own names."""
+    """The two records of one human; `held` is what each holds, in its system's own names."""
 
-    __slots__ = ("creation", "key", "lead", "marketo", "revisions", "row", "versions")
+    __slots__ = ("creation", "held", "key", "lead", "marketo", "revisions", "versions")
 
     def __init__(self, number: int, row: dict[str, Value]) -> None:
         self.lead = Record(DYNAMICS, "lead", uuid5(f"bench/lead/{number}"))
         self.marketo = Record(MARKETO, "person", str(FIRST_MARKETO_ID + number))
         self.key = person_key_of(DYNAMICS, self.lead.id)
-        self.row = row
+        self.held: dict[System, dict[str, Value]] = {DYNAMICS: row, MARKETO: {}}
         self.creation: dict[System, int] = {}  # n of our key, from when the record holds it
-        self.versions: dict[System, int] = {MARKETO: 0, DYNAMICS: 0}
+        self.versions: dict[System, int] = dict.fromkeys(SYSTEMS, 0)
         self.revisions: dict[System, int] = {}
 
 
@@ -48,46 +43,53 @@ class Systems:
     """All people, and the streams of their records."""
 
     def __init__(self, load: Load) -> None:
-        self._load = load
-        self._rules = load.rules()
-        self._edited = [rule for rule in self._rules if rule.type == "text"]
-        self._people = [Person(number, self._row(number)) for number in range(load.people)]
-        self._by_key = {person.key: person for person in self._people}
-        self._random = random.Random(load.people)  # who is edited next, the same in each run
-
-    def _row(self, number: int) -> dict[str, Value]:
-        return {rule.lead or "": to_system(rule, DYNAMICS, VALUES[rule.type](rule, number)) for rule in self._rules}
+        rules = load.rules()
+        self.edited = [rule for rule in rules if rule.type == "text"]
+        self.people = [Person(number, _row(rules, number)) for number in range(load.people)]
+        self.random = random.Random(load.people)  # who is edited next, the same in each run
+        self._by_key = {person.key: person for person in self.people}
+        self._last_value = load.people - 1  # no edit enters what somebody began with
 
     def new_leads(self) -> Iterator[Shown]:
         """Every lead's first row."""
-        for person in self._people:
+        for person in self.people:
             yield self._row_of(person, "created", SALES)
 
-    def edits(self, round_number: int) -> Iterator[Shown]:
-        """One edit for each of so many people, by turns in Marketo and in Dynamics."""
-        for place, person in enumerate(self._random.sample(self._people, self._load.edits)):
-            rule = self._edited[(round_number + place) % len(self._edited)]
-            value = f"{rule.name} {round_number}/{place}"
-            if place % 2:
-                person.row[rule.lead or ""] = value
-                yield self._row_of(person, "updated", SALES)
-            else:
-                yield self._feed_entry(person, "updated", MARKETING, {rule.marketo or "": value})
+    def edit(self, person: Person, system: System, rule: FieldRule) -> Shown:
+        """Somebody enters a value that was nowhere before."""
+        self._last_value += 1
+        name = own_name(rule, system)
+        person.held[system][name] = value = f"{rule.name} {self._last_value}"
+        if system == DYNAMICS:
+            return self._row_of(person, "updated", SALES)
+        return self._feed_entry(person, "updated", MARKETING, {name: value})
 
-    def landing(self, command: ApplyCommand) -> Shown:
-        """Carry a command out; what the stream of its record shows then."""
-        person, fields = self._by_key[command.person_key], command.fields or {}
-        person.revisions[command.system] = command.revision
-        person.creation.setdefault(command.system, command.creation or 0)
-        if command.system == MARKETO:
-            kind = "created" if command.operation == "create" else "updated"
-            return self._feed_entry(person, kind, OURSELVES, fields, command.revision)
-        person.row.update(fields)
-        return self._row_of(person, "updated", OURSELVES)
+    def carry_out(self, command: ApplyCommand) -> Shown | ApplyResult:
+        """Do a command; what the stream of its record shows then, or that it was in conflict."""
+        person, fields, system = self._by_key[command.person_key], command.fields or {}, command.system
+        held, expected = person.held[system], command.expected or {}
+        if any(held.get(column) not in (value, fields.get(column)) for column, value in expected.items()):
+            return self._conflict(person, command)
+        person.revisions[system] = command.revision
+        person.creation.setdefault(system, command.creation or 0)
+        held.update(fields)
+        if system == DYNAMICS:
+            return self._row_of(person, "updated", OURSELVES)
+        kind = "created" if command.operation == "create" else "updated"
+        return self._feed_entry(person, kind, OURSELVES, fields, command.revision)
+
+    def unlike(self) -> list[str]:
+        """The keys of the people whose edited fields differ between the systems: of nobody, when all is at rest."""
+        names = [(own_name(rule, MARKETO), own_name(rule, DYNAMICS)) for rule in self.edited]
+        return [
+            person.key
+            for person in self.people
+            if any(person.held[MARKETO].get(here) != person.held[DYNAMICS].get(there) for here, there in names)
+        ]
 
     def _row_of(self, person: Person, kind: str, who: str) -> Shown:
-        revision = person.revisions.get(DYNAMICS)
-        return self._shown(person, person.lead, kind, who, fields=person.row.copy(), scope="row", revision=revision)
+        row, revision = person.held[DYNAMICS], person.revisions.get(DYNAMICS)
+        return self._shown(person, person.lead, kind, who, fields=row.copy(), scope="row", revision=revision)
 
     def _feed_entry(
         self, person: Person, kind: str, who: str, fields: Mapping[str, Value], revision: int | None = None
@@ -106,11 +108,47 @@ class Systems:
             version=version,
             person_key=None if creation is None else person.key,
             creation=creation,
-            time=f"2026-09-01T09:{version // 60 % 60:02d}:{version % 60:02d}Z",
+            time=_time(version),
             who=who,
             **more,
         )
         return Shown(system, record.id, change)
+
+    @staticmethod
+    def _conflict(person: Person, command: ApplyCommand) -> ApplyResult:
+        version = person.versions[DYNAMICS]
+        row = Row(
+            record=person.lead,
+            version=version,
+            fields=person.held[DYNAMICS].copy(),
+            revision=person.revisions.get(DYNAMICS),
+            creation=person.creation.get(DYNAMICS),
+            time=_time(version),
+            who=SALES,
+        )
+        return ApplyResult(
+            result_id=uuid5(f"bench/conflict/{command.command_id}"),
+            command_id=command.command_id,
+            person_key=person.key,
+            system=DYNAMICS,
+            answer="conflict",
+            record=person.lead,
+            row=row,
+            time=row.time,
+        )
+
+
+def own_name(rule: FieldRule, system: System) -> str:
+    """A field's name in a system's own records."""
+    return (rule.marketo if system == MARKETO else rule.lead) or ""
+
+
+def _row(rules: list[FieldRule], number: int) -> dict[str, Value]:
+    return {own_name(rule, DYNAMICS): to_system(rule, DYNAMICS, VALUES[rule.type](rule, number)) for rule in rules}
+
+
+def _time(version: int) -> str:
+    return f"2026-09-01T09:{version // 60 % 60:02d}:{version % 60:02d}Z"
 
 
 def _text(rule: FieldRule, number: int) -> Value:

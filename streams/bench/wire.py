@@ -1,7 +1,8 @@
 """The bench's end of Kafka: topics of its own, a wave written and released at once, and what came of it.
 
-A wave is one transaction: the worker reads committed messages only, so it finds all of it or nothing. It is folded when the
-group's commits have reached the last message of every source topic, and then that of `person.changes`.
+A wave is one transaction: the subject reads committed messages only, so it finds all of it or nothing. It is folded when the
+group's commits have reached the last message of every source topic, and then that of `person.changes`. What was written so
+that nobody can read it must have gone to `dead-letter`, and nothing else.
 """
 
 from __future__ import annotations
@@ -13,22 +14,18 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import (
-    GroupCoordinatorNotAvailableError,
-    GroupLoadInProgressError,
-    NotCoordinatorForGroupError,
-    for_code,
-)
+from aiokafka.errors import for_code
 
 from schemas.topics import CONNECTOR_TOPICS, INPUT_TOPICS, TOPICS
 from schemas.vocabulary import SYSTEMS
-from streams import cloudevents
+from streams.bench.failed import BenchFailed
+from streams.bench.message import Message
 from streams.bench.ranges import Hop, Range, Wave, read_ranges
-from streams.bench.subject import BenchFailed
-from streams.bench.systems import Shown
-from streams.codec import decode_apply_command, encode
+from streams.codec import decode_apply_command
+from streams.lane.positions import committed_offsets
 from streams.settings import Settings
 from streams.sync.messages import ApplyCommand
 from streams.topics import changelog_topic, ensure_topics, wanted_topics
@@ -37,9 +34,18 @@ POLL_SECONDS = 0.01
 TAIL_OFFSETS = 64
 """How far before its end a partition's last message is looked for: markers stand behind it, one per open transaction."""
 
-SOURCE = cloudevents.source_of("bench")
-SOURCE_CHANGE = cloudevents.type_of("source-change/1")
+TRANSACTION_MS = 300_000
+"""A backlog waits in its transaction while its subject starts, and while others are measured."""
+
 COMMANDS = tuple(f"{system}.commands{lane}" for system in SYSTEMS for lane in ("", ".background"))
+
+
+class Origin(msgspec.Struct, frozen=True, order=True):
+    """Where a rejected message stood: all that is read of its rejection."""
+
+    topic: str
+    partition: int
+    offset: int
 
 
 def floor_topic(settings: Settings, topic: str) -> str:
@@ -58,6 +64,7 @@ class Wire:
         self._stack = AsyncExitStack()
         self._ends: Counter[TopicPartition] = Counter()  # nought where nobody has looked yet: the topics are new
         self._wave_ends: dict[TopicPartition, int] = {}
+        self._bad: list[Origin] = []  # of this wave
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -74,7 +81,10 @@ class Wire:
         await ensure_topics(self._settings)
         await self._create_floor_topics()
         self._producer: Any = AIOKafkaProducer(
-            **client("bench-systems"), transactional_id=f"{self._settings.prefix}bench", linger_ms=5
+            **client("bench-systems"),
+            transactional_id=f"{self._settings.prefix}bench",
+            transaction_timeout_ms=TRANSACTION_MS,
+            linger_ms=5,
         )
         self._reader = plain_consumer(self._settings, "bench-reader", "read_committed")
         self._watch = plain_consumer(self._settings, "bench-watch", "read_uncommitted")
@@ -97,25 +107,31 @@ class Wire:
                 raise BenchFailed(f"{name} cannot be created: {for_code(code).__name__}")
 
     async def _delete_topics(self) -> None:
-        await self._admin.delete_topics([*self._wanted, *self._floor_topics])
+        """Ours, and those that the subject's library has made for itself: the prefix stands in their names too."""
+        await self._admin.delete_topics(
+            [name for name in await self._admin.list_topics() if self._settings.prefix in name]
+        )
 
     # -- A wave ---------------------------------------------------------------------------------------------------
 
-    async def write(self, wave: Iterable[Shown]) -> int:
-        """Write a wave, unseen until it is released; returns how many messages it is."""
+    async def write(self, wave: Iterable[Message]) -> int:
+        """Write a wave, unseen until it is released; returns how many source changes it is. Answers are none."""
         await self._producer.begin_transaction()
-        sent = []
-        for system, stream, change in wave:
-            headers = cloudevents.headers(change.change_id, SOURCE_CHANGE, SOURCE, change.time)
-            topic = self._settings.topic(f"{system}.changes")
-            sent.append(await self._producer.send(topic, encode(change), stream.encode(), headers=list(headers)))
-        for delivered in await asyncio.gather(*sent):
+        messages = list(wave)
+        sent = [
+            await self._producer.send(self._settings.topic(each.topic), each.value, each.key, headers=each.headers)
+            for each in messages
+        ]
+        self._bad = []
+        for message, delivered in zip(messages, await asyncio.gather(*sent), strict=True):
             place = TopicPartition(delivered.topic, delivered.partition)
             self._wave_ends[place] = max(self._wave_ends.get(place, 0), delivered.offset + 1)
-        return len(sent)
+            if message.sort == "bad":
+                self._bad.append(Origin(place.topic, place.partition, delivered.offset))
+        return sum(message.sort != "answer" for message in messages)
 
     async def release(self) -> None:
-        """Let the worker see it."""
+        """Let the subject see it."""
         await self._producer.commit_transaction()
 
     async def folded(self) -> None:
@@ -125,18 +141,10 @@ class Wire:
 
     async def _committed(self, ends: Mapping[TopicPartition, int]) -> None:
         while True:
-            offsets = await self._offsets()
+            offsets = await committed_offsets(self._admin, self._settings.app_id)
             if all(place in offsets and offsets[place].offset >= end for place, end in ends.items()):
                 return
             await asyncio.sleep(POLL_SECONDS)
-
-    async def _offsets(self) -> Mapping[TopicPartition, Any]:
-        """The group's commits; none while a broker that has just started has no coordinator for it yet."""
-        try:
-            offsets: Mapping[TopicPartition, Any] = await self._admin.list_consumer_group_offsets(self._settings.app_id)
-            return offsets
-        except (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError):
-            return {}
 
     async def _last_messages(self, topic: str) -> dict[TopicPartition, int]:
         """The offset after the last message of each partition that has any."""
@@ -157,13 +165,27 @@ class Wire:
                 if place.topic in topics
             )
 
-        rejected = self._settings.topic("dead-letter")
-        if any(place.topic == rejected and end > begins[place] for place, end in ends.items()):
-            raise BenchFailed("the worker rejected messages of the bench: see its policy and its dead letters")
+        await self._check_rejected(ranges([self._settings.topic("dead-letter")]))
         return Wave(tuple(Hop(ranges(reads), ranges(writes)) for reads, writes in self._hops))
 
+    async def _check_rejected(self, letters: Iterable[Range]) -> None:
+        """Exactly the messages that nobody can read were rejected."""
+        records = (record for found in (await self.read(letters)).values() for record in found)
+        rejected = Counter(msgspec.json.decode(record.value, type=Origin) for record in records)
+        meant = Counter(self._bad)
+        if rejected != meant:
+            raise BenchFailed(
+                f"{self._settings.prefix}dead-letter: of {meant.total()} messages that nobody can read "
+                f"{(meant & rejected).total()} are there, and {(rejected - meant).total()} others"
+            )
+
+    async def is_attended(self) -> bool:
+        """Whether the group has members that have got their partitions."""
+        groups = await self._admin.describe_consumer_groups([self._settings.app_id])
+        return any(state == "Stable" for response in groups for _, _, state, *_ in response.groups)
+
     async def commands(self, wave: Wave) -> list[ApplyCommand]:
-        """What the worker told the systems to do in this wave."""
+        """What the systems were told to do in this wave, in order for each person and system."""
         topics = {self._settings.topic(name) for name in COMMANDS}
         found = await self.read(each for each in wave.hops[1].writes if each.topic in topics)
         return [decode_apply_command(record.value) for records in found.values() for record in records]
@@ -180,13 +202,17 @@ class Wire:
 
 
 def hop_topics(settings: Settings) -> tuple[tuple[list[str], list[str]], tuple[list[str], list[str]]]:
-    """What intake and sync each read and write, by names on the broker."""
+    """What intake and sync each read and write, by names on the broker. Of the bench's messages, intake rejects the bad ones."""
     sources = [settings.topic(name) for name in INPUT_TOPICS]
     links = [changelog_topic(settings, f"{system}-links") for system in SYSTEMS]
     person_changes = [settings.topic("person.changes")]
+    rejected = [settings.topic("dead-letter")]
     others = {*INPUT_TOPICS, *CONNECTOR_TOPICS, "person.changes", "policies", "dead-letter"}
     from_sync = [settings.topic(name) for name in TOPICS if name not in others]
-    return (sources, person_changes + links), (person_changes, [*from_sync, changelog_topic(settings, "people")])
+    return (sources, person_changes + links + rejected), (
+        person_changes,
+        [*from_sync, changelog_topic(settings, "people")],
+    )
 
 
 def plain_consumer(settings: Settings, role: str, isolation_level: str) -> Any:
