@@ -50,6 +50,7 @@ class Carrying:
             results = list(self.carrier.run(now))
             await self._sender.changes(list(self.feeding.collect(now)))
             await self._sender.results(results)
+            await self._sender.pass_on()
             await asyncio.sleep(TICK_SECONDS)
 
     async def unread(self) -> int:

@@ -73,9 +73,10 @@ class Playing:
             errors_closed=ledger.closed,
             dead_letters=ledger.dead_letters,
             p50_seconds=stage.world.landings.percentile(0.5),
-            workers=stage.plan.workers,
+            workers=len(stage.fleet.members),
             workers_ready=stage.fleet.ready,
             stories=tuple(self._stories),
+            strike="" if stage.chaos is None else stage.chaos.now,
         )
 
     def _measure(self) -> tuple[int, int, str]:
@@ -93,16 +94,21 @@ class Playing:
         await self._until_quiet()
 
     async def _edit(self) -> None:
-        """At the pace of the plan, or as fast as things go; on the way, or at the latest then, the worker is killed."""
+        """At the pace of the plan, or as fast as things go; on the way, or at the latest then, the worker is killed.
+
+        Under chaos, for as long as that lasts.
+        """
         plan, began = self.stage.plan, time.monotonic()
         bounds = EDITS_PER_SECOND_OVER_REST if plan.rest else EDITS_PER_SECOND
         pace, kill_at = Pace(plan.edits, plan.seconds, bounds), plan.kill_worker_at
-        while (share := pace.share(self._edits(), time.monotonic() - began)) < 1:
+        if self.stage.chaos is not None:
+            self.stage.chaos.begin()
+        while not self._is_over(share := pace.share(self._edits(), time.monotonic() - began)):
             self.stage.between.disturb(share)
             if kill_at is not None and share >= kill_at:
                 self.stage.fleet.kill_one()
                 kill_at = None
-            if pace.is_ahead(self._edits(), time.monotonic() - began) or self._is_crowded():
+            if pace.is_ahead(self._edits() - self._bursts(), time.monotonic() - began) or self._is_crowded():
                 await asyncio.sleep(TICK_SECONDS)
             else:
                 self._act(self.stage.world.crowd.act)
@@ -110,6 +116,12 @@ class Playing:
         if kill_at is not None:
             self.stage.fleet.kill_one()
         self.stage.between.disturb(1.0)
+
+    def _is_over(self, share: float) -> bool:
+        return share >= 1 if self.stage.chaos is None else self.stage.chaos.is_over
+
+    def _bursts(self) -> int:
+        return 0 if self.stage.chaos is None else self.stage.chaos.bursts
 
     def _act(self, act: Act) -> None:
         story = act(time.time())

@@ -28,3 +28,4 @@ class Progress:
     workers: int
     workers_ready: int
     stories: tuple[str, ...] = ()
+    strike: str = ""  # what is done to the system on purpose

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from streams.demo.audit import audit
+from streams.demo.audit.laws import quiet
 from streams.demo.ledger import Ledger
 from streams.demo.oracle.verdict import Difference, differences
 from streams.demo.resting import errors_open, read_people, receivers_in_error, unfinished
@@ -34,7 +36,13 @@ class Course(NamedTuple):
 async def report(stage: Stage, course: Course) -> Summary:
     """Compare and count. Everything must be quiet."""
     people = await read_people(stage.settings, stage.watch)
-    found = list(_differences(stage, people))
+    found, at_large = list(_differences(stage, people)), list[str]()
+    under_chaos = None
+    if stage.chaos is not None:
+        audited = await audit(stage.settings, stage.policy)
+        courses = quiet(audited.people.courses, stage.world.oracle.people)
+        at_large = [f"audit: {each}" for each in (*audited.findings, *courses)] + list(stage.chaos.findings())
+        under_chaos = stage.chaos.report(audited.messages, audited.attempts.count)
     ledger, landings = stage.ledger, stage.world.landings
     failures = Failures(
         opened=ledger.opened, closed=ledger.closed, open=errors_open(people), for_good=ledger.failed_for_good
@@ -59,7 +67,8 @@ async def report(stage: Stage, course: Course) -> Summary:
         kills=stage.fleet.kills,
         worker_restarts=stage.fleet.restarts,
         rest=stage.between.report(),
-        differences=tuple([*_at_large(ledger, failures), *map(str, found)][:DIFFERENCES_MAX]),
+        chaos=under_chaos,
+        differences=tuple([*_at_large(ledger, failures), *at_large, *map(str, found)][:DIFFERENCES_MAX]),
     )
 
 

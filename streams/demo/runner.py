@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from streams.broker import LocalBroker
 from streams.demo.fleet import WorkerFailed
 from streams.demo.playing import Playing
 from streams.demo.progress import Progress
@@ -27,10 +28,10 @@ ASK_EVERY_SECONDS = 0.5
 
 
 class Demo:
-    """One run, on topics of its own. `progress` may be asked at any time."""
+    """One run, on topics of its own. `progress` may be asked at any time. `broker`: where it is the demo's own."""
 
-    def __init__(self, settings: Settings, plan: Plan, folder: Path) -> None:
-        self._stage = set_stage(settings, plan, folder)
+    def __init__(self, settings: Settings, plan: Plan, folder: Path, broker: LocalBroker | None = None) -> None:
+        self._stage = set_stage(settings, plan, folder, broker)
         self._playing = Playing(self._stage)
 
     async def run(self) -> Summary:
@@ -62,7 +63,9 @@ class Demo:
     async def _run_connected(self) -> Summary:
         stage = self._stage
         async with asyncio.TaskGroup() as group:
-            loops = (stage.listener.run(), stage.fleet.run(), stage.between.run(), self._ask())
+            loops = [stage.listener.run(), stage.fleet.run(), stage.between.run(), self._ask()]
+            if stage.chaos is not None:
+                loops.append(stage.chaos.run())
             tasks = [group.create_task(each) for each in loops]
             course = await self._playing.play()
             summary = await report(stage, course)

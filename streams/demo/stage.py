@@ -9,10 +9,13 @@ from pathlib import Path
 
 from schemas.topics import INPUT_TOPICS
 from schemas.vocabulary import SYSTEMS
+from streams.broker import LocalBroker
 from streams.codec import decode_apply_command
 from streams.demo.between import Between
 from streams.demo.carrier import Carrier
 from streams.demo.carrying import Carrying
+from streams.demo.chaos.disorder import DisorderlySender
+from streams.demo.chaos.setting import Chaos
 from streams.demo.feeding import Feeding
 from streams.demo.fleet import Fleet, worker_members
 from streams.demo.ledger import Ledger
@@ -31,6 +34,7 @@ class Plan:
     """What shall happen. `seconds` bounds the time of editing; `kill_worker_at` is a share of the edits.
 
     `rest`: everything goes through REST and connectors, with `faults` unless told otherwise; `kill_connectors` of them are killed.
+    `chaos`: everything is struck for `seconds`, which must be given.
     """
 
     people: int = 300
@@ -42,6 +46,7 @@ class Plan:
     rest: bool = False
     faults: bool = True
     kill_connectors: int = 0
+    chaos: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Stage:
     listener: Listener
     watch: Watch
     fleet: Fleet
+    chaos: Chaos | None = None
 
     async def connect(self) -> None:
         """To the broker."""
@@ -78,12 +84,14 @@ class Stage:
         return len(self.world.oracle.people)
 
 
-def set_stage(settings: Settings, plan: Plan, folder: Path) -> Stage:
-    """Connects to nothing. Logs of workers and connectors go to the folder."""
-    return _stage_with_rest(settings, plan, folder) if plan.rest else _stage(settings, plan, folder)
+def set_stage(settings: Settings, plan: Plan, folder: Path, broker: LocalBroker | None = None) -> Stage:
+    """Connects to nothing. Logs of workers and connectors go to the folder. `broker`: where it is ours."""
+    if plan.rest:
+        return _stage_with_rest(settings, plan, folder)
+    return _stage(settings, plan, folder, broker)
 
 
-def _stage(settings: Settings, plan: Plan, folder: Path) -> Stage:
+def _stage(settings: Settings, plan: Plan, folder: Path, broker: LocalBroker | None) -> Stage:
     policy, watch = default_policy(), Watch(settings)
     world = build_world(policy, plan.seed, time.time)
     carrier = Carrier(world.marketo, world.dynamics, chance(plan.seed, "carrier"))
@@ -91,9 +99,15 @@ def _stage(settings: Settings, plan: Plan, folder: Path) -> Stage:
     commands = {name: lambda body: carrier.take(decode_apply_command(body), time.time()) for name in COMMAND_TOPICS}
     listener = Listener(settings, {**commands, **_heard(ledger)})
     feeding = Feeding(world.marketo, world.dynamics, chance(plan.seed, "feeding"))
-    between = Carrying(carrier, feeding, Sender(settings), watch)
-    fleet = Fleet(worker_members(settings, plan.workers, folder))
-    return Stage(settings, plan, policy, world, between, ledger, listener, watch, fleet)
+    if not plan.chaos:
+        between = Carrying(carrier, feeding, Sender(settings), watch)
+        fleet = Fleet(worker_members(settings, plan.workers, folder))
+        return Stage(settings, plan, policy, world, between, ledger, listener, watch, fleet)
+    sender, rng = DisorderlySender(settings, chance(plan.seed, "disorder")), chance(plan.seed, "chaos")
+    seconds = plan.seconds or 0.0
+    chaos = Chaos(settings, plan.workers, seconds, folder, world.crowd, sender, broker, rng)
+    between = Carrying(carrier, feeding, sender, watch)
+    return Stage(settings, plan, policy, world, between, ledger, listener, watch, chaos.fleet, chaos)
 
 
 def _stage_with_rest(settings: Settings, plan: Plan, folder: Path) -> Stage:

@@ -77,6 +77,18 @@ class OverRest(_Part):
     ] = 0
 
 
+class UnderChaos(_Part):
+    """What was done on purpose, and what was read afterwards to see that it changed nothing."""
+
+    strikes: Annotated[dict[str, int], Field(description="How often each kind struck, by name.")] = {}
+    details: Annotated[dict[str, int], Field(description="What came of strikes, as far as it varies.")] = {}
+    is_broker_ours: Annotated[bool, Field(description="Else the broker was left alone.")] = True
+    messages_repeated: Annotated[int, Field(description="Messages that producers sent again.")] = 0
+    messages_reordered: Annotated[int, Field(description="Messages that a later one, of another record, overtook.")] = 0
+    messages_audited: Annotated[int, Field(description="Committed messages read and folded again.")] = 0
+    messages_given_up: Annotated[int, Field(description="Messages written in transactions that were given up.")] = 0
+
+
 class Summary(_Part):
     """What happened, and whether both systems hold what they must."""
 
@@ -100,9 +112,10 @@ class Summary(_Part):
     seconds: Annotated[float, Field(description="The whole demo, without the broker's start.")] = 0.0
     seed: int = 0
     workers: int = 1
-    kills: Annotated[int, Field(description="Workers killed on purpose (`--kill-worker-at`).")] = 0
+    kills: Annotated[int, Field(description="Workers killed on purpose.")] = 0
     worker_restarts: Annotated[int, Field(description="Workers that ended by themselves and were started again.")] = 0
     rest: Annotated[OverRest | None, Field(description="With `--rest` only.")] = None
+    chaos: Annotated[UnderChaos | None, Field(description="With `--chaos` only.")] = None
     differences: Annotated[tuple[str, ...], Field(description=f"At most {DIFFERENCES_MAX}.")] = ()
 
     @property
@@ -131,6 +144,8 @@ class Summary(_Part):
             yield f"workers     {self.workers}; killed {self.kills}, ended by themselves {self.worker_restarts}"
         if self.rest is not None:
             yield from _told(self.rest)
+        if self.chaos is not None:
+            yield from _struck(self.chaos)
         yield from (f"differs: {difference}" for difference in self.differences)
         yield f"alike: {self.alike} of {self.people} people"
 
@@ -147,3 +162,12 @@ def _told(rest: OverRest) -> Iterator[str]:
             if name.startswith(system)
         ]
         yield f"faults      of {system.capitalize():8} {', '.join(sorted(struck)) or 'none'}"
+
+
+def _struck(chaos: UnderChaos) -> Iterator[str]:
+    strikes = [f"{name.replace('_', ' ')} {count:,}" for name, count in chaos.strikes.items()]
+    yield f"strikes     {', '.join(strikes)}" + ("" if chaos.is_broker_ours else "; the broker is not ours: left alone")
+    if chaos.details:
+        yield f"  of which  {', '.join(f'{name} {count:,}' for name, count in chaos.details.items())}"
+    yield f"producers   repeated {chaos.messages_repeated:,} messages, reordered {chaos.messages_reordered:,}"
+    yield f"audit       {chaos.messages_audited:,} messages read; {chaos.messages_given_up:,} had been given up"

@@ -73,7 +73,7 @@ def line(progress: Progress, per_second: float) -> str:
     return (
         f"{progress.seconds:5.1f} s  {progress.phase}: {progress.people} people, {progress.edits} edits, "
         f"{progress.commands} commands, {progress.collisions} collisions, {_open(progress)} open errors, "
-        f"lag {progress.unread}, {per_second:.0f} events/s"
+        f"lag {progress.unread}, {per_second:.0f} events/s" + (f"; {progress.strike}" if progress.strike else "")
     )
 
 
@@ -95,7 +95,11 @@ def _head(progress: Progress) -> Table:
         total=progress.planned or 1, completed=progress.done, pulse=is_open_end, animation_time=progress.seconds
     )
     count = f"{min(progress.done, progress.planned):,} of {progress.planned:,} {progress.unit}"
-    table.add_row(Text(progress.phase, style="bold"), bar, count if progress.done else "")
+    table.add_row(
+        Text(progress.strike or progress.phase, style="red" if progress.strike else "bold"),
+        bar,
+        count if progress.done else "",
+    )
     return table
 
 

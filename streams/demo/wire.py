@@ -7,7 +7,6 @@ whether all of it has. `Sender.ends` and `Listener.ends` hold, for each partitio
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -15,12 +14,12 @@ from typing import Any
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
 
 from schemas.vocabulary import System
 from streams import cloudevents
 from streams.codec import encode
 from streams.demo.record import Published
+from streams.lane.positions import committed_offsets
 from streams.settings import Settings
 from streams.sync.messages import ApplyResult
 from streams.topics import wanted_topics
@@ -38,26 +37,34 @@ SOURCE_CHANGE = cloudevents.type_of("source-change/1")
 APPLY_RESULT = cloudevents.type_of("apply-result/1")
 
 LINGER_MS = 5
+BROKER_AWAY_SECONDS_MAX = 120.0
+"""How long a broker may be away that is restarted, or killed, on a busy machine."""
 POLL_MS = 200
 RECORDS_MAX = 1_000
-COORDINATOR_SECONDS_MAX = 30.0
-RETRY_SECONDS = 0.1
 
 Heard = Callable[[bytes], None]
 
 
 class Sender:
-    """Writes changes and results, each topic's in the order given. `unanswered`: those that the broker has yet to take."""
+    """Writes changes and results, each topic's in the order given."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._producer: Any = AIOKafkaProducer(
-            **settings.client("demo-sender"), enable_idempotence=True, linger_ms=LINGER_MS
+            **settings.client("demo-sender"),
+            enable_idempotence=True,
+            linger_ms=LINGER_MS,
+            request_timeout_ms=int(BROKER_AWAY_SECONDS_MAX * 1000),
         )
         self._failure: BaseException | None = None
+        self._untaken = 0
         self.ends: dict[TopicPartition, int] = {}
         self.sent = 0
-        self.unanswered = 0
+
+    @property
+    def unanswered(self) -> int:
+        """How many messages the broker has yet to take."""
+        return self._untaken
 
     async def start(self) -> None:
         """Connect."""
@@ -79,6 +86,9 @@ class Sender:
             headers = cloudevents.headers(result.result_id, APPLY_RESULT, SOURCE, result.time)
             await self._send(f"{result.system}.results", result.person_key, result, headers)
 
+    async def pass_on(self) -> None:
+        """Told now and then: time to send what was held back. Here nothing is."""
+
     async def _send(self, topic: str, key: str, message: msgspec.Struct, headers: cloudevents.Headers) -> None:
         if self._failure is not None:
             raise self._failure
@@ -86,11 +96,11 @@ class Sender:
             self._settings.topic(topic), encode(message), key.encode(), headers=list(headers)
         )
         self.sent += 1
-        self.unanswered += 1
+        self._untaken += 1
         future.add_done_callback(self._answered)
 
     def _answered(self, future: asyncio.Future[Any]) -> None:
-        self.unanswered -= 1
+        self._untaken -= 1
         if future.cancelled() or future.exception() is not None:
             self._failure = self._failure or (None if future.cancelled() else future.exception())
             return
@@ -157,19 +167,8 @@ class Watch:
 
     async def unread(self, ends: Mapping[TopicPartition, int], group: str | None = None) -> int:
         """How many messages before these ends the workers, or another group, have not committed."""
-        committed = await self._committed(group or self._settings.app_id)
+        committed = await committed_offsets(self._admin, group or self._settings.app_id, BROKER_AWAY_SECONDS_MAX)
         return sum(max(end - (committed[place].offset if place in committed else 0), 0) for place, end in ends.items())
-
-    async def _committed(self, group: str) -> Any:
-        """A broker that has just started has no coordinator yet, nor has one that was just killed."""
-        deadline = time.monotonic() + COORDINATOR_SECONDS_MAX
-        while True:
-            try:
-                return await self._admin.list_consumer_group_offsets(group)
-            except KafkaError as error:
-                if not error.retriable or time.monotonic() > deadline:
-                    raise
-                await asyncio.sleep(RETRY_SECONDS)
 
     async def heads(self, topics: Iterable[str]) -> dict[TopicPartition, int]:
         """The ends of these topics, open transactions included: whoever stands there has missed nothing."""

@@ -29,6 +29,8 @@ Where true sight does not decide, the oracle accepts the set of right answers, a
    was still in flight).
    Likewise whether a Sync Person heeds itself or joins an earlier one with an owner that doesn't exist, and fails with it.
    And whether *Microsoft is Deleted* is set, where Marketo had not been told of the record yet when it was deleted.
+   And an edit in Marketo that lost to a contact's, where a new lead is made after that contact: it may have been read only then,
+   and collides under the lead's rule ("the type when it is settled").
 5. A person whom the filter keeps out: each system may hold any value that somebody entered.
 
 Not decided and therefore avoided by the simulated users: one value entered twice in one field of a person (edits that meet in

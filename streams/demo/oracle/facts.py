@@ -38,9 +38,9 @@ BLANK = Cell()
 class FieldFacts:
     """One field of a person. Thousands of these are made, so they hold nothing that must be allocated.
 
-    `loose`: edits that may or may not have counted; `over`: edits settled for good before a
-    record ended. `meek`: edits by persons that may count as what the system filled in; `on_its_way`: of those over, what a
-    command may have carried to a Marketo person when it was deleted.
+    `loose`: edits that may or may not have counted; `over`: edits settled for good before a record ended, and of those
+    `over_for_contact`: Marketo's that lost as a contact's. `meek`: edits by persons that may count as what the system
+    filled in; `on_its_way`: of those over, what a command may have carried to a Marketo person when it was deleted.
     """
 
     edits: tuple[Edit, ...] = ()
@@ -48,6 +48,7 @@ class FieldFacts:
     dynamics: Cell = BLANK
     loose: frozenset[int] = frozenset()
     over: frozenset[int] = frozenset()
+    over_for_contact: frozenset[int] = frozenset()
     on_its_way: frozenset[int] = frozenset()
     meek: frozenset[int] = frozenset()
     lead_id: str | None = None  # the lead that became a contact

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas.vocabulary import DYNAMICS, MARKETO, OURSELVES, System
+from schemas.vocabulary import DYNAMICS, MARKETO, OURSELVES, RecordKind, System
 from streams.demo.oracle.cells import Cells
 from streams.demo.oracle.due import creation_complaint, note_end, note_request
 from streams.demo.oracle.facts import BLANK, Edit, FieldFacts, PersonFacts
@@ -34,6 +34,8 @@ class Oracle:
         """A new record: entered values are edits, sent ones come from the other system, the rest was filled in."""
         person, system = self._person(held.person_key), held.record.system
         self._expect_creation(person, held, command)
+        if system == DYNAMICS and person.ends[DYNAMICS]:
+            self._reopen(person)
         person.held[system] = held
         sent = {} if command is None else self.cells.canonical(held, command.fields or {})
         given = self.cells.canonical(held, entered)
@@ -157,16 +159,17 @@ class Oracle:
         if person.held.get(system) is not held:
             return person
         for name, facts in person.fields.items():
-            self._close(person, name, facts, system)
+            self._close(person, name, facts, system, held.record.type)
         del person.held[system]
         if held.record.type != "person":
             person.last_type = held.record.type
         person.ends[system].append(how)
         note_end(person, system)
-        person.covered.clear()
+        if system == DYNAMICS:
+            person.covered.clear()
         return person
 
-    def _close(self, person: PersonFacts, name: str, facts: FieldFacts, ending: System) -> None:
+    def _close(self, person: PersonFacts, name: str, facts: FieldFacts, ending: System, kind: RecordKind) -> None:
         """Where one edit is left, the survivor must hold it; where two had collided, both records must, to be done with it."""
         stands, last = self.may_stand(person, name), unseen(facts)
         holders = (other_system(ending),) if len(last) == 1 else (MARKETO, DYNAMICS)
@@ -174,8 +177,17 @@ class Oracle:
             lost = [edit for edit in last if edit.number != stands[0].number]
             facts.over |= {edit.number for edit in lost}
             facts.on_its_way |= {edit.number for edit in lost if self._may_be_on_its_way(facts, edit, ending)}
+            if kind == "contact":
+                facts.over_for_contact |= {edit.number for edit in lost if edit.system == MARKETO}
         else:
             facts.loose |= {edit.number for edit in facts.edits}
+
+    @staticmethod
+    def _reopen(person: PersonFacts) -> None:
+        """A new lead: what lost as a contact's, and may not have been read yet when that ended, collides under the lead's rule."""
+        for facts in person.fields.values():
+            facts.over -= facts.over_for_contact
+            facts.loose |= facts.over_for_contact
 
     def _may_be_on_its_way(self, facts: FieldFacts, edit: Edit, ending: System) -> bool:
         """Whether a command in flight to a Marketo person may carry it: that makes the person again, though the edit has lost."""

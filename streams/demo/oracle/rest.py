@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from schemas.limits import REWRITES_MAX
 from schemas.vocabulary import DYNAMICS, MARKETO, System
 from streams.demo.oracle.facts import Edit, PersonFacts
 from streams.demo.oracle.follow import Oracle
-from streams.sync.limits import REWRITES_MAX
 from streams.sync.messages import Value
 from streams.sync.person import other_system
 from streams.sync.policy import TEXT_TYPES, FieldRule

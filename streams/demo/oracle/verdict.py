@@ -57,7 +57,7 @@ def judge(oracle: Oracle, person: PersonFacts, open_errors: Collection[System]) 
     if len(person.held) == 2:
         yield from _pair(oracle, person, blocks)
     else:
-        yield from _single(oracle, person)
+        yield from _single(oracle, person, {system for system in open_errors if blocks[system] != "no"})
     yield from _flag(oracle, person, blocks)
 
 
@@ -143,9 +143,14 @@ def _one_way(
         yield Difference(person.key, rule.name, f"{rule.direction}: marketo {marketo!r}, dynamics {dynamics!r}")
 
 
-def _single(oracle: Oracle, person: PersonFacts) -> Iterator[Difference]:
-    """One system holds the person: its values are what was entered there, or had come by then."""
+def _single(oracle: Oracle, person: PersonFacts, in_error: Collection[System]) -> Iterator[Difference]:
+    """One system holds the person: its values are what was entered there, or had come by then.
+
+    Where an error is open for it, what one of our writes covered there may wait to be written back.
+    """
     for system, held in person.held.items():
+        if system in in_error:
+            continue
         for rule in oracle.policy.fields.values():
             if not is_alike_field(rule, person.last_type if system == MARKETO else held.record.type):
                 continue
