@@ -1,73 +1,63 @@
-"""Run seeds: `python -m tests.simulation --seeds 2000`, or tell one: `--seed 123 --profile edits --trace`."""
+"""Run worlds: `python -m tests.simulation --seeds 100000`, or tell one: `--profile edits --seed 123 --trace`, or shortened: `--shrink`."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-import time
-from collections import Counter
-from collections.abc import Iterator
 
 from tests.simulation.profiles import PROFILES, Profile
+from tests.simulation.running import Report, run_all, seeds_of
+from tests.simulation.shrinking import recorded, shrunk, told
 from tests.simulation.world import World
 
 
-def seeds_of(seeds: int, first: int = 0) -> Iterator[tuple[Profile, int]]:
-    """Every profile with its share of the seeds."""
-    shares = sum(profile.share for profile in PROFILES.values())
-    for profile in PROFILES.values():
-        for seed in range(first, first + max(1, round(seeds * profile.share / shares))):
-            yield profile, seed
-
-
 def main() -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=2000)
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--profile", action="append", choices=sorted(PROFILES))
-    parser.add_argument("--trace", action="store_true")
-    parser.add_argument("--shown", type=int, default=3, help="failures shown per profile")
+    """The command line. Exit status 1 when anything is wrong with any world."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=2000, help="how many worlds, shared out among the profiles")
+    parser.add_argument("--first", type=int, default=0, help="the first seed of each profile")
+    parser.add_argument("--profile", action="append", choices=sorted(PROFILES), help="only this one (again: these)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes; as many as there are cores")
+    parser.add_argument("--shown", type=int, default=3, help="how many of the first failures are told, shortened")
+    parser.add_argument("--seed", type=int, help="one world of one profile")
+    parser.add_argument("--trace", action="store_true", help="with --seed: the whole story, step by step")
+    parser.add_argument("--shrink", action="store_true", help="with --seed: the story shortened while it still fails")
     options = parser.parse_args()
     if options.seed is not None:
-        return _one(PROFILES[(options.profile or ["edits"])[0]], options.seed, options.trace)
-    if options.profile:
-        runs = [(PROFILES[name], options.first + n) for name in options.profile for n in range(options.seeds)]
-    else:
-        runs = list(seeds_of(options.seeds, options.first))
-    return _many(runs, options.shown)
+        profile = PROFILES[(options.profile or ["edits"])[0]]
+        return _shrink(profile, options.seed) if options.shrink else _one(profile, options.seed, options.trace)
+    return _many(run_all(seeds_of(options.seeds, options.first, options.profile), options.jobs), options.shown)
 
 
 def _one(profile: Profile, seed: int, trace: bool) -> int:
     found = World(seed, profile, print if trace else None).run()
     print(f"{profile.name} {seed}: {'ok' if not found else ''}")
-    for line in found:
-        print(f"  {line}")
+    for each in found:
+        print(f"  {each}")
     return bool(found)
 
 
-def _many(runs: list[tuple[Profile, int]], shown: int) -> int:
-    began, failed, counts, told = time.perf_counter(), Counter[str](), Counter[str](), Counter[str]()
-    for profile, seed in runs:
-        counts[profile.name] += 1
-        found = failure(profile, seed)
-        failed[profile.name] += bool(found)
-        if found and told[profile.name] < shown:
-            told[profile.name] += 1
-            print(f"{profile.name} --seed {seed}: {found[0]}" + (f" (and {len(found) - 1} more)" if found[1:] else ""))
-    for name, count in counts.items():
-        print(f"{name:12} {count - failed[name]:5} of {count} right")
-    print(f"{len(runs)} worlds in {time.perf_counter() - began:.1f} s")
-    return bool(failed.total())
+def _shrink(profile: Profile, seed: int) -> int:
+    story, found = recorded(seed, profile)
+    print(f"{profile.name} {seed}: {found[0] if found else 'ok'}")
+    if not found:
+        return 0
+    short = shrunk(story, profile, found[0].law)
+    print(f"  {len(short)} of {len(story)} moves are enough:")
+    for line in told(short, profile):
+        print(f"  {line}")
+    print(f"  again: python -m tests.simulation --profile {profile.name} --seed {seed} --shrink")
+    return 1
 
 
-def failure(profile: Profile, seed: int) -> list[str]:
-    """What is wrong with one world; what it raises is wrong too."""
-    try:
-        return World(seed, profile).run()
-    except Exception as error:  # a seed must be named whatever happens in it
-        return [f"raised {type(error).__name__}: {error}"]
+def _many(report: Report, shown: int) -> int:
+    for line in report.lines():
+        print(line)
+    for failure in report.failures[:shown]:
+        print()
+        _shrink(PROFILES[failure.profile], failure.seed)
+    return bool(report.failures)
 
 
 if __name__ == "__main__":

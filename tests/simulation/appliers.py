@@ -11,6 +11,7 @@ from streams.demo.dynamics import SimulatedDynamics
 from streams.demo.marketo import SimulatedMarketo
 from streams.sync.messages import ApplyCommand, ApplyResult
 from tests.simulation.profiles import Faults
+from tests.simulation.telling import told_command, told_result
 
 ENDS_NOTHING = ("created", "superseded")
 OLD_COMMANDS_MAX = 8
@@ -38,7 +39,7 @@ class Appliers:
         if dies and dynamics_applier.announce(self.dynamics, command, now):
             return f"announces {command.key} and dies", []
         result = self._apply(command, now)
-        story = f"applies {told(command)} -> {'landed' if result is None else told_result(result)}"
+        story = f"applies {told_command(command)} -> {'landed' if result is None else told_result(result)}"
         if chance() < faults.again:
             return f"{story}, dies before it answers", []
         self._done(key)
@@ -56,7 +57,7 @@ class Appliers:
         command = self.random.choice(updates)
         self._old.remove(command)
         marketo_applier.apply(self.marketo, command, now, late=True)
-        return f"a late write comes through: {told(command)}"
+        return f"a late write comes through: {told_command(command)}"
 
     def _apply(self, command: ApplyCommand, now: float) -> ApplyResult | None:
         if command.system == MARKETO:
@@ -67,16 +68,3 @@ class Appliers:
         self.waiting[key].popleft()
         if not self.waiting[key]:
             del self.waiting[key]
-
-
-def told(command: ApplyCommand) -> str:
-    """A command in a line."""
-    where = "" if command.record is None else f" {command.record.type} {command.record.id[:8]}"
-    expected = "" if command.expected is None else f" expecting {dict(command.expected)}"
-    return f"{command.operation} r{command.revision} {command.system}{where} {dict(command.fields or {})}{expected}"
-
-
-def told_result(result: ApplyResult) -> str:
-    """An answer in a few words."""
-    detail = {"gone": result.gone, "refused": f"{result.code} {result.field}"}.get(result.answer, "")
-    return f"{result.answer} {detail}".strip()

@@ -12,6 +12,7 @@ from streams.demo.oracle.sight import unseen
 from streams.sync.messages import Activity, ApplyCommand, PersonChange
 from streams.sync.person import PersonState, encode_person
 from streams.sync.step import step
+from tests.simulation.findings import Finding
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -20,15 +21,16 @@ ENDS_A_FLIGHT = frozenset({"deleted", "converted", "merged", "unlinked", "linked
 ANSWERS_THAT_END = frozenset({"refused", "conflict", "gone", "linked"})
 
 
-def broken_laws(world: World) -> list[str]:
+def broken_laws(world: World) -> list[Finding]:
     """Everything that is wrong with how it came about."""
-    found: list[str] = []
+    found: list[Finding] = []
     for person_key in world.processor.folded:
         for law in (_refolded, _one_in_flight, _activities_once, _quiet, _nothing_left):
-            found += [f"{person_key}: {law.__name__.strip('_')}: {text}" for text in law(world, person_key)]
+            name = law.__name__.strip("_")
+            found += [Finding(name, f"{person_key}: {name}: {text}") for text in law(world, person_key)]
     if world.profile.few_values:
         return found
-    return found + [f"collision: {text}" for text in _collisions(world)]
+    return found + [Finding("collision", f"collision: {text}") for text in _collisions(world)]
 
 
 def _refolded(world: World, person_key: str) -> Iterator[str]:

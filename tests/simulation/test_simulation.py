@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.__main__ import failure, seeds_of
 from tests.simulation.profiles import PROFILES
+from tests.simulation.running import run_all, seeds_of
 
 SEEDS = 2000
 
@@ -13,11 +13,7 @@ SEEDS = 2000
 @pytest.mark.parametrize("name", list(PROFILES))
 def test_every_world_of_a_profile_ends_as_the_oracle_says(name: str) -> None:
     """Whatever the faults, both systems end as true sight says they must."""
-    failed = {}
-    for profile, seed in seeds_of(SEEDS):
-        if profile.name == name and (found := failure(profile, seed)):
-            failed[seed] = found
-    told = "\n".join(
-        f"python -m tests.simulation --profile {name} --seed {s} --trace: {f[0]}" for s, f in failed.items()
-    )
-    assert not failed, f"{len(failed)} seeds fail:\n{told}"
+    asked = [seeds for seeds in seeds_of(SEEDS) if seeds.profile == name]
+    failures = run_all(asked).failures
+    told = "\n".join(f"python -m tests.simulation --shrink {failure}" for failure in failures)
+    assert not failures, f"{len(failures)} seeds fail:\n{told}"

@@ -7,8 +7,6 @@ seeded simulation beside this reaches further; this one tells a shorter story wh
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -29,8 +27,8 @@ class TwoSystems(RuleBasedStateMachine):
     def begin(self, seed: int, profile: str) -> None:
         """Linked pairs stand, or nothing does, as the profile has it."""
         self.world = World(seed, PROFILES[profile])
-        self.world._begin()
-        self.world.faults = PROFILES[profile].faults
+        for move in self.world.beginning():
+            self.world.do(move)
 
     @rule()
     def time_passes(self) -> None:
@@ -90,11 +88,10 @@ class TwoSystems(RuleBasedStateMachine):
         """Everything runs to its end, and is right."""
         if not hasattr(self, "world"):
             return
-        self.world.faults = replace(self.world.faults, late_writes=0)
-        self.world._tidy_up()
-        self.world._live(0)
-        wrong = self.world._verdict()
-        assert not wrong, "\n".join(wrong)
+        for move in self.world.ending():
+            self.world.do(move)
+        wrong = self.world.verdict()
+        assert not wrong, "\n".join(map(str, wrong))
 
 
 TestTwoSystems = TwoSystems.TestCase

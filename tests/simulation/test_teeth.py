@@ -15,8 +15,8 @@ from streams.demo.record import HeldRecord
 from streams.intake import Resolved
 from streams.sync.messages import ApplyResult, PersonChange
 from tests.simulation import processor
-from tests.simulation.__main__ import failure
 from tests.simulation.profiles import PROFILES
+from tests.simulation.running import failure
 
 SEEDS_MAX = 300
 

@@ -8,11 +8,11 @@ to do, and the oracle and the laws look at what came of it.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from schemas.identity import person_key_of
-from schemas.vocabulary import DYNAMICS, MARKETO, RecordType, System
+from schemas.vocabulary import DYNAMICS, MARKETO, System
 from streams.demo.dynamics import SimulatedDynamics
 from streams.demo.entering import Inventor
 from streams.demo.marketo import SimulatedMarketo
@@ -23,13 +23,15 @@ from streams.demo.saving import Saving, lowered, raised
 from streams.demo.stock import stock_saving
 from streams.demo.users import Crowd
 from streams.policy import default_policy
-from streams.sync.messages import PersonChange, Value
+from streams.sync.messages import Value
 from streams.sync.policy import Policy
-from tests.simulation.appliers import Appliers, told
+from tests.simulation.appliers import Appliers
+from tests.simulation.findings import Finding, finding
 from tests.simulation.laws import broken_laws
 from tests.simulation.processor import Processor
 from tests.simulation.profiles import NO_FAULTS, Profile
 from tests.simulation.small_policy import small_policy
+from tests.simulation.telling import told_activity, told_change, told_command, told_heading
 
 BEGINNING = 1_790_000_000.0
 STEP_SECONDS = 0.7
@@ -37,12 +39,19 @@ STEPS_MAX = 20_000
 BATCH_MAX = 4
 MEMORY_MAX = 4
 
+Trace = Callable[[str], None]
+
 
 class World:
-    """One seed's history. `run` gives what is wrong with it."""
+    """One seed's history. `run` gives what is wrong with it.
 
-    def __init__(self, seed: int, profile: Profile, trace: Callable[[str], None] | None = None) -> None:
-        self.random, self.profile, self.trace = random.Random(f"{profile.name}/{seed}"), profile, trace
+    `moves` says what happens next, `do` lets it happen; so that the same moves, or fewer, can be made again.
+    """
+
+    def __init__(
+        self, seed: int, profile: Profile, trace: Trace | None = None, chance: random.Random | None = None
+    ) -> None:
+        self.random, self.profile, self.trace = chance or chance_of(seed, profile), profile, trace
         self.policy: Policy = default_policy() if profile.shipped else small_policy()
         saving = _saving(self.policy, profile)
         self.oracle = Oracle(self.policy, saving)
@@ -53,62 +62,110 @@ class World:
         self.appliers = Appliers(self.marketo, self.dynamics, self.random)
         self.processor = Processor(self.policy)
         self.now, self.steps, self.faults = BEGINNING, 0, NO_FAULTS
+        self._newest: HeldRecord | None = None
         self._memory: dict[tuple[System, str], list[Published]] = {}
-        self._speed = [10 ** self.random.uniform(-1, 1) for _ in _PARTS]
+        self._speed = [10 ** self.random.uniform(-1, 1) for _ in PARTS]
 
-    def run(self) -> list[str]:
+    def run(self) -> list[Finding]:
         """Live it; gives what is wrong at its end."""
-        try:
-            self._begin()
-            self.faults = self.profile.faults
-            self._live(self.random.randint(*self.profile.actions))
-            self.faults = replace(self.faults, late_writes=0)
-            self._tidy_up()
-            self._live(0)
-        except NeverQuietError:
-            return [f"never quiet: {self._waiting()}"]
-        return self._verdict()
+        for move in self.moves():
+            self.do(move)
+            if self.steps > STEPS_MAX:
+                return [self.never_quiet()]
+        return self.verdict()
 
-    def _begin(self) -> None:
+    def moves(self) -> Iterator[str]:
+        """What happens, from the first records to the last answer."""
+        yield from self.beginning()
+        yield from self._living(self.random.randint(*self.profile.actions))
+        yield from self.ending()
+
+    def beginning(self) -> Iterator[str]:
+        """Linked pairs come to stand, in a world without faults."""
         for _ in range(self.random.randint(*self.profile.pairs)):
-            _STARTS[self.random.choice(self.profile.starts)](self)
+            for move in STARTS[self.random.choice(self.profile.starts)](self):
+                yield move
+                yield from self._living(0)
+        yield "things_may_go_wrong"
+
+    def ending(self) -> Iterator[str]:
+        """People stop; everything runs until nothing is left to do."""
+        yield "tidy_up"
+        yield from self._living(0)
+
+    def running_out(self) -> Iterator[str]:
+        """One part after another, until nothing is left to do: no chance in it."""
+        while moves := [part for part, can in PARTS.items() if can(self)]:
+            yield from (move for move in moves if self.can(move))
+
+    def do(self, move: str) -> None:
+        """Let it happen."""
+        self.steps += 1
+        self.now += STEP_SECONDS
+        MOVES[move](self)
+
+    def can(self, move: str) -> bool:
+        """Whether there is anything to do for this part of the world."""
+        return all(can(self) for part, can in PARTS.items() if part == move)
+
+    def _living(self, actions: int) -> Iterator[str]:
+        """Until the people have done so many things and nothing is left to do."""
+        people_speed = 10 ** self.random.uniform(-1, 1)
+        while True:
+            parts = [(part, speed) for (part, can), speed in zip(PARTS.items(), self._speed, strict=True) if can(self)]
+            if actions:
+                parts.append(("act", people_speed))
+            if not parts:
+                return
+            (part,) = self.random.choices([part for part, _ in parts], [speed for _, speed in parts])
+            yield part
+            actions -= part == "act"
+
+    def things_may_go_wrong(self) -> None:
+        """The pairs stand; now for the story."""
+        self.faults = self.profile.faults
         self._tell("--- the story begins")
 
-    def start_lead(self) -> None:
-        """A lead made in Dynamics, and its Marketo person."""
-        self._start_in_dynamics("lead")
+    def new_lead(self) -> None:
+        """A lead made in Dynamics."""
+        self._newest = self.crowd.new_in_dynamics("lead", self.now)
+        self._tell_new("sales", self._newest)
 
-    def start_contact(self) -> None:
-        """A contact made in Dynamics, or a lead that was qualified long ago."""
-        if self.random.random() < 0.5:
-            self._start_in_dynamics("contact")
-            return
-        lead = self._start_in_dynamics("lead")
-        self.dynamics.qualify(lead, "sales", self.now)
-        self._live(0)
+    def new_contact(self) -> None:
+        """A contact made in Dynamics."""
+        self._newest = self.crowd.new_in_dynamics("contact", self.now)
+        self._tell_new("sales", self._newest)
 
-    def start_synced(self) -> None:
-        """A Marketo person with a lead made by Sync Person."""
-        held = self.crowd.new_in_marketo(self.now)
-        self._live(0)
-        self.marketo.request_sync(held.id, "marketing", self.now)
-        self._live(0)
+    def qualify_it(self) -> None:
+        """The lead was qualified long ago."""
+        if self._newest is not None and self.dynamics.living(self._newest.id) is not None:
+            self.dynamics.qualify(self._newest.id, "sales", self.now)
+            self._tell(f"sales qualifies {self._newest.id}")
 
-    def start_bootstrapped(self) -> None:
+    def new_person(self) -> None:
+        """A person typed in in Marketo."""
+        self._newest = self.crowd.new_in_marketo(self.now)
+        self._tell_new("marketing", self._newest)
+
+    def sync_it(self) -> None:
+        """Sync Person makes a lead of the person."""
+        if self._newest is not None and self.marketo.living(self._newest.id) is not None:
+            self.marketo.request_sync(self._newest.id, "marketing", self.now)
+            self._tell(f"Sync Person of {self._newest.id}")
+
+    def new_pair(self) -> None:
         """Two records that were there before us, linked by somebody who knows; most hold the same."""
         person = self.crowd.new_in_marketo(self.now)
         lead = self.dynamics.create(
             self.random.choice(("lead", "contact")), "sales", self._same_in_dynamics(person), self.now
         )
         person_key = person_key_of(MARKETO, person.id)
+        self._tell_new("marketing", person)
+        self._tell_new("sales", lead)
         self.marketo.announce_link(person.id, person_key, lead.record, self.now)
         self.dynamics.announce_link(lead.id, person_key, person.record, self.now)
-        self._announce()
-
-    def _start_in_dynamics(self, kind: RecordType) -> str:
-        held = self.crowd.new_in_dynamics(kind, self.now)
-        self._live(0)
-        return held.id
+        self._tell(f"{person.id} and {lead.id} are linked")
+        self.announce()
 
     def _same_in_dynamics(self, person: HeldRecord) -> dict[str, Value]:
         """The text fields of a Marketo person under their names in Dynamics, one in ten of them with another value."""
@@ -121,30 +178,15 @@ class World:
                 )
         return same
 
-    def _tidy_up(self) -> None:
+    def tidy_up(self) -> None:
+        """Half of the broken values are corrected, half of those kept out are let in."""
+        self.faults = replace(self.faults, late_writes=0)
         for story in self.crowd.correct(0.5, self.now):
             self._tell(story)
         column = self.policy.filter_column or ""
         for held in list(self.dynamics.records.values()):
             if held.state == "open" and held.values.get(column) is False and self.random.random() < 0.5:
                 self._tell(self.crowd.let_in(held, True, self.now))
-
-    def _live(self, actions: int) -> None:
-        """Until the people have done so many things and nothing is left to do."""
-        people_speed = 10 ** self.random.uniform(-1, 1)
-        while True:
-            parts = [(part, speed) for (can, part), speed in zip(_PARTS, self._speed, strict=True) if can(self)]
-            if actions:
-                parts.append((World.act, people_speed))
-            if not parts:
-                return
-            (part,) = self.random.choices([part for part, _ in parts], [speed for _, speed in parts])
-            self.steps += 1
-            self.now += STEP_SECONDS
-            if self.steps > STEPS_MAX:
-                raise NeverQuietError
-            part(self)
-            actions -= part is World.act
 
     def act(self) -> None:
         """Somebody does something."""
@@ -169,7 +211,7 @@ class World:
         queue = self.random.choice(list(self.appliers.waiting))
         story, results = self.appliers.work(queue, self.now, self.faults)
         self._tell(f"{queue[0]}'s applier {story}")
-        self._announce()
+        self.announce()
         for result in results:
             self.processor.answer(result)
 
@@ -178,13 +220,13 @@ class World:
         key = self.random.choice(list(self.processor.sources))
         count = self.random.randint(1, BATCH_MAX)
         for change in self.processor.take_in_change(key, count, self._crashes()):
-            self._tell_change("in", change)
+            self._tell(f"  intake: {told_heading(change)}")
 
     def take_in_result(self) -> None:
         """Intake takes a result."""
         person_key = self.random.choice(list(self.processor.results))
         for change in self.processor.take_in_result(person_key, self._crashes()):
-            self._tell_change("in", change)
+            self._tell(f"  intake: {told_heading(change)}")
 
     def fold(self) -> None:
         """Sync folds a batch of a person."""
@@ -197,9 +239,6 @@ class World:
 
     def announce(self) -> None:
         """What people asked for reaches the streams."""
-        self._announce()
-
-    def _announce(self) -> None:
         for system in (self.marketo, self.dynamics):
             while system.announced:
                 self._publish(system.announced.popleft())
@@ -217,52 +256,46 @@ class World:
     def _crashes(self) -> bool:
         return self.random.random() < self.faults.crashes
 
-    def _verdict(self) -> list[str]:
+    def verdict(self) -> list[Finding]:
+        """What is wrong, now that nothing is left to do."""
         if self.profile.few_values:
-            return [str(difference) for difference in unequal(self.oracle)] + broken_laws(self)
+            return [finding(str(difference), difference.text) for difference in unequal(self.oracle)] + broken_laws(
+                self
+            )
         errors = {}
         for person_key in self.processor.states:
             state = self.processor.state(person_key)
             errors[person_key] = [] if state is None else [slot for slot in state.errors if slot in (MARKETO, DYNAMICS)]
-        found = [str(difference) for difference in differences(self.oracle, errors)]  # type: ignore[arg-type]
-        return self.oracle.complaints + found + broken_laws(self)
+        found = [finding(text, text.partition(": ")[2]) for text in self.oracle.complaints]
+        found += [finding(str(each), each.text) for each in differences(self.oracle, errors)]  # type: ignore[arg-type]
+        return found + broken_laws(self)
 
-    def _waiting(self) -> str:
-        return f"{len(self.processor.sources)} streams, {len(self.processor.changes)} persons, {len(self.appliers.waiting)} queues"
+    def never_quiet(self) -> Finding:
+        """It did not come to rest."""
+        waiting = f"{len(self.processor.sources)} streams, {len(self.processor.changes)} persons"
+        return Finding("never quiet", f"never quiet: {waiting}, {len(self.appliers.waiting)} queues")
 
     def _tell(self, story: str | None) -> None:
         if self.trace is not None and story:
             self.trace(f"{self.steps:5} {story}")
 
-    def _tell_change(self, how: str, change: PersonChange) -> None:
-        if self.trace is not None:
-            self._tell(f"  {how} {told_change(change)}")
+    def _tell_new(self, who: str, held: HeldRecord) -> None:
+        self._tell(f"{who} creates {held.record.type} {held.id} {held.values}")
 
     def _tell_folded(self, person_key: str, before: int) -> None:
         for number, change in enumerate(self.processor.folded[person_key][before:], before):
-            self._tell_change("fold", change)
+            self._tell(f"  folded: {told_change(change)}")
             for cause, command in self.processor.commands[person_key]:
                 if cause == number:
-                    self._tell(f"    => {told(command)}")
+                    self._tell(f"    => {told_command(command)}")
             for activity in self.processor.activities[person_key]:
                 if activity.cause == change.change_id:
-                    what = activity.field or activity.message or ""
-                    self._tell(f"    == {activity.kind} {what} {activity.marketo or ''} {activity.dynamics or ''}")
+                    self._tell(f"    == {told_activity(activity)}")
 
 
-class NeverQuietError(RuntimeError):
-    """The world did not come to rest."""
-
-
-def told_change(change: PersonChange) -> str:
-    """A change in a line."""
-    words = [change.person_key[:4], change.system, change.kind]
-    words += [f"{change.record.type} {change.record.id[:8]}"] if change.record is not None else []
-    for name in ("version", "revision", "creation", "who", "answer", "code", "syncable"):
-        value = getattr(change, name)
-        words += [f"{name}={value}"] if value is not None else []
-    words += [f"gone={change.gone}"] if change.answer == "gone" else []
-    return " ".join(words) + (f" {dict(change.fields)}" if change.fields else "")
+def chance_of(seed: int, profile: Profile) -> random.Random:
+    """A world's chance."""
+    return random.Random(f"{profile.name}/{seed}")
 
 
 def _saving(policy: Policy, profile: Profile) -> dict[System, Saving]:
@@ -273,20 +306,30 @@ def _saving(policy: Policy, profile: Profile) -> dict[System, Saving]:
     return saving
 
 
-_STARTS: dict[str, Callable[[World], None]] = {
-    "lead": World.start_lead,
-    "contact": World.start_contact,
-    "synced": World.start_synced,
-    "bootstrapped": World.start_bootstrapped,
+STARTS: Mapping[str, Callable[[World], tuple[str, ...]]] = {
+    "lead": lambda world: ("new_lead",),
+    "contact": lambda world: ("new_contact",) if world.random.random() < 0.5 else ("new_lead", "qualify_it"),
+    "synced": lambda world: ("new_person", "sync_it"),
+    "bootstrapped": lambda world: ("new_pair",),
 }
+"""How a linked pair comes to stand: its moves, with quiet after each."""
 
-_PARTS: tuple[tuple[Callable[[World], object], Callable[[World], None]], ...] = (
-    (lambda world: world.marketo.feed, World.read_marketo),
-    (lambda world: world.dynamics.unread, World.read_dynamics),
-    (lambda world: world.marketo.announced or world.dynamics.announced, World.announce),
-    (lambda world: world.appliers.waiting, World.apply),
-    (lambda world: world.processor.sources, World.take_in),
-    (lambda world: world.processor.results, World.take_in_result),
-    (lambda world: world.processor.changes, World.fold),
-)
-"""What can happen, and whether it can happen now."""
+PARTS: Mapping[str, Callable[[World], object]] = {
+    "read_marketo": lambda world: world.marketo.feed,
+    "read_dynamics": lambda world: world.dynamics.unread,
+    "announce": lambda world: world.marketo.announced or world.dynamics.announced,
+    "apply": lambda world: world.appliers.waiting,
+    "take_in": lambda world: world.processor.sources,
+    "take_in_result": lambda world: world.processor.results,
+    "fold": lambda world: world.processor.changes,
+}
+"""What can happen by itself, and whether it can happen now."""
+
+MOVES: Mapping[str, Callable[[World], None]] = {
+    name: getattr(World, name)
+    for name in (
+        *PARTS, "act", "things_may_go_wrong", "tidy_up",
+        "new_lead", "new_contact", "qualify_it", "new_person", "sync_it", "new_pair",
+    )
+}  # fmt: skip
+"""Everything that can happen, by name."""
