@@ -27,7 +27,8 @@ from streams.sync.values import to_system
 from streams.topics import changelog_topic
 
 BATCH_BYTES = 900_000
-BATCHES_ON_THE_WAY = 64
+BATCHES_ON_THE_WAY = 256
+RECORDS_MAX = 100_000  # of a batch; its bytes are less than so many take
 SAY_EVERY = 100_000
 RECORD_TYPE_SHOWN: Mapping[str, Value] = {"microsoftType": "Lead"}
 FIRST_EDIT = 2_000_000
@@ -99,7 +100,12 @@ def _state(person: Person, values: dict[str, Value]) -> PersonState:
 
 
 async def write_people_at_rest(
-    settings: Settings, load: Load, numbers: Iterable[int], partitions: int, say: Callable[[str], None]
+    settings: Settings,
+    load: Load,
+    numbers: Iterable[int],
+    partitions: int,
+    say: Callable[[str], None],
+    batch_records: int = RECORDS_MAX,
 ) -> dict[str, int]:
     """Put these people into the changelogs, which must be empty; returns the bytes of keys and values by table."""
     producer: Any = AIOKafkaProducer(
@@ -107,13 +113,18 @@ async def write_people_at_rest(
     )
     await producer.start()
     try:
-        return await _write(producer, settings, entries(load, numbers), partitions, say)
+        return await _write(producer, settings, entries(load, numbers), partitions, say, batch_records)
     finally:
         await producer.stop()
 
 
 async def _write(
-    producer: Any, settings: Settings, found: Iterable[Entry], partitions: int, say: Callable[[str], None]
+    producer: Any,
+    settings: Settings,
+    found: Iterable[Entry],
+    partitions: int,
+    say: Callable[[str], None],
+    batch_records: int,
 ) -> dict[str, int]:
     sizes = dict.fromkeys(TABLES, 0)
     batches: dict[tuple[str, int], Any] = {}
@@ -121,12 +132,12 @@ async def _write(
     for count, (table, key, value) in enumerate(found, 1):
         sizes[table] += len(key) + len(value)
         place = changelog_topic(settings, table), (murmur2(key) & 0x7FFFFFFF) % partitions
-        batch = batches.get(place)
-        if batch is None or batch.append(timestamp=None, key=key, value=value) is None:
-            if batch is not None:
-                deliveries.append(await producer.send_batch(batch, place[0], partition=place[1]))
-            batches[place] = batch = producer.create_batch()
+        batch = batches.get(place) or producer.create_batch()
+        if batch.record_count() >= batch_records or batch.append(timestamp=None, key=key, value=value) is None:
+            deliveries.append(await producer.send_batch(batch, place[0], partition=place[1]))
+            batch = producer.create_batch()
             batch.append(timestamp=None, key=key, value=value)
+        batches[place] = batch
         if len(deliveries) > BATCHES_ON_THE_WAY:  # what is not delivered yet is memory
             await asyncio.gather(*deliveries)
             deliveries.clear()

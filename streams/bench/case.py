@@ -12,7 +12,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from streams.bench.at_rest import PeopleAtRest, write_people_at_rest
+from streams.bench.at_rest import RECORDS_MAX, PeopleAtRest, write_people_at_rest
 from streams.bench.cost import Cost
 from streams.bench.editing import BY_TURNS
 from streams.bench.failed import BenchFailed
@@ -144,12 +144,19 @@ class Case:
 
 
 async def open_case(
-    stack: AsyncExitStack, settings: Settings, people: int, partitions: int, rounds: Rounds, say: Callable[[str], None]
+    stack: AsyncExitStack,
+    settings: Settings,
+    people: int,
+    partitions: int,
+    rounds: Rounds,
+    say: Callable[[str], None],
+    batch_records: int = RECORDS_MAX,
 ) -> Case:
     """A case with its topics, its people written, and no worker yet. It closes with the stack."""
     load = Load(people=people)
     own = replace(settings, prefix=f"{settings.prefix}{people}x{partitions}.")
     here = await stack.enter_async_context(stage(own, load, partitions))
     wire = await stack.enter_async_context(OfSoManyPartitions(own, partitions))
-    written = await write_people_at_rest(own, load, range(people), partitions, say)
+    written = await write_people_at_rest(own, load, range(people), partitions, say, batch_records)
+    await wire.wave()  # what stands there now belongs to no round
     return Case(here, wire, people, written, rounds)

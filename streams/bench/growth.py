@@ -42,6 +42,7 @@ class Sizes(NamedTuple):
     people: Sequence[int] = (10_000, 100_000)
     shapes: Sequence[tuple[int, int]] = ((PARTITIONS, 1), (PARTITIONS, 2))
     of_edits: Rounds = Rounds(5, 10_000)
+    small_batches: int = 100_000  # people whose states stand one to a batch
 
 
 LONG = Sizes((10_000, 100_000, 1_000_000), [(partitions, workers) for partitions in (1, 2, 4, 8) for workers in (1, 2)])
@@ -56,6 +57,7 @@ async def measure(settings: Settings, say: Say, *, long: bool, sizes: Sizes | No
         "rounds": sizes.of_edits.times,
         "aims": {"people": AIM_PEOPLE, "cold_seconds": AIM_COLD_SECONDS, "warm_seconds": AIM_WARM_SECONDS},
         **await _by_people(settings, sizes, say),
+        "small_batches": await _small_batches(settings, sizes, say),
         "partitions": await _by_shape(settings, sizes, say),
     }
 
@@ -128,6 +130,16 @@ def _size_of(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
+async def _small_batches(settings: Settings, sizes: Sizes, say: Say) -> dict[str, Any]:
+    """A start from changelogs of single records: as a trickle of edits leaves them, but for markers of transactions."""
+    people = sizes.small_batches
+    say(f"growth: {people:,} people, one to a batch")
+    async with AsyncExitStack() as stack:
+        own = replace(settings, prefix=f"{settings.prefix}small.")
+        case = await open_case(stack, own, people, PARTITIONS, sizes.of_edits, say, batch_records=1)
+        return {"people": people, "start_seconds": round(await case.start(1), 2)}
+
+
 # -- By partitions and workers -------------------------------------------------------------------------------------
 
 
@@ -163,7 +175,8 @@ def _people_table(found: Mapping[str, Any]) -> Table:
         caption=(
             f"People of {found['fields']} fields at rest, each state once in its changelog. A start is from the start of the process "
             f"until it is ready; aims for {aims['people']:,} people: {aims['cold_seconds']:.0f} s from the changelog, "
-            f"{aims['warm_seconds']:.0f} s with a warm local store. {_of_rounds(found)}"
+            f"{aims['warm_seconds']:.0f} s with a warm local store. {found['small_batches']['people']:,} people whose states stand "
+            f"one to a batch: {found['small_batches']['start_seconds']:.1f} s. {_of_rounds(found)}"
         ),
         caption_justify="left",
     )

@@ -3,7 +3,7 @@
     supervisor.py   the process between us and Java; read it first
     supervised.py   our end of the pipe to it
     server.py       LocalBroker: folder, ports, start, stop, kill, restart
-    fencing.py      why and how a killed broker's data are cleared up before it starts again
+    fencing.py      what a single broker's data need before one starts on them again, and how it stops
     settings.py     the broker's settings, one table shared with docker-compose.yml
     lock.py         which jars, with their hashes (kafka.lock.toml); jars.py fetches and verifies them
     java.py         which Java

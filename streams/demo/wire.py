@@ -7,6 +7,7 @@ whether all of it has. `Sender.ends` and `Listener.ends` hold, for each partitio
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -39,6 +40,7 @@ APPLY_RESULT = cloudevents.type_of("apply-result/1")
 LINGER_MS = 5
 BROKER_AWAY_SECONDS_MAX = 120.0
 """How long a broker may be away that is restarted, or killed, on a busy machine."""
+STOP_SECONDS_MAX = 10.0
 POLL_MS = 200
 RECORDS_MAX = 1_000
 
@@ -71,8 +73,9 @@ class Sender:
         await self._producer.start()
 
     async def stop(self) -> None:
-        """Send what is left, and disconnect."""
-        await self._producer.stop()
+        """Send what is left, and disconnect; aiokafka's idempotent producer would wait for ever for a broker that is gone."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._producer.stop(), STOP_SECONDS_MAX)
 
     async def changes(self, published: Iterable[tuple[System, Published]]) -> None:
         """What the systems' feeds show. Waits while the producer's buffer is full."""

@@ -73,6 +73,7 @@ class Lanes:
         self._generation = 0
         self._ready_agents: set[str] = set()
         self._room = asyncio.Event()
+        self._assuming = asyncio.Lock()
 
     @property
     def held(self) -> Collection[Lane]:
@@ -115,8 +116,16 @@ class Lanes:
         await asyncio.gather(*(lane.halt() for lane in self.held))
 
     async def assume(self, partitions: Iterable[Partition], generation: int, seek: Seek) -> None:
-        """Take over exactly these partitions. Until this returns, the flow of records is stopped."""
+        """Take over exactly these partitions. Until this returns, the flow of records is stopped.
+
+        One that was given up for another may not be over yet: aiokafka keeps to itself that it was cancelled, while it stops
+        a client. It still holds stores and producers, so the next waits until it has let go of them.
+        """
         await self.halt()
+        async with self._assuming:
+            await self._assume(partitions, generation, seek)
+
+    async def _assume(self, partitions: Iterable[Partition], generation: int, seek: Seek) -> None:
         wanted = {partition for partition in partitions if partition[0] in self._agent_of}
         released = self._release(wanted, follows=generation == self._generation + 1)
         self._generation = generation

@@ -78,7 +78,7 @@ async def test_standstills_of_partitions(settings: Settings) -> None:
 
 async def test_growth(settings: Settings) -> None:
     """Each case is measured, whatever its people, partitions and workers; a warm store is as good as the changelog."""
-    sizes = growth.Sizes((60, 120), [(1, 1), (2, 2)], Rounds(1, 30))
+    sizes = growth.Sizes((60, 120), [(1, 1), (2, 2)], Rounds(1, 30), small_batches=40)
     found = json.loads(json.dumps(await growth.measure(settings, ignored, long=False, sizes=sizes)))
     assert [row["people"] for row in found["people"]] == [60, 120]
     assert [(row["partitions"], row["workers"]) for row in found["partitions"]] == [(1, 1), (2, 2)]
@@ -86,6 +86,7 @@ async def test_growth(settings: Settings) -> None:
     for rates in stores + found["partitions"]:
         assert rates["per_cpu_second"] > 0 and rates["cpu_microseconds_per_change"] > 0
     assert all(row["rocksdb"]["disk_bytes_per_person"] > 0 for row in found["people"])
+    assert found["small_batches"]["start_seconds"] > 0
     assert found["per_edit"]["person.changes"]["messages"] == 2
     assert sum(found["per_edit"][f"{system}.commands"]["messages"] for system in ("dynamics", "marketo")) == 1
     assert "120" in shown(growth.tables(found))

@@ -222,14 +222,14 @@ def _batches(producer: Any, lot: list[Sent], random: Random) -> Iterator[tuple[A
         if random.random() < 0.002:
             headers.append((RAW_NAME, b"x"))
         while batch.append(timestamp=sent.timestamp_ms, key=sent.key, value=sent.value, headers=headers) is None:
-            yield _with_raw_names(batch), length
+            yield with_raw_names(batch), length
             batch, length = producer.create_batch(), 0
         length += 1
     if length:
-        yield _with_raw_names(batch), length
+        yield with_raw_names(batch), length
 
 
-def _with_raw_names(batch: Any) -> Any:
+def with_raw_names(batch: Any) -> Any:
     """Put bytes that are no text in the place of the names that stand for them; a compressed batch goes as it is."""
     data = bytearray(batch._build())
     if RAW_NAME.encode() in data:

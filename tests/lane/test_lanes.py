@@ -170,6 +170,35 @@ async def test_a_cancelled_assume_closes_the_producers_it_had_begun() -> None:
     assert list(world.lanes.held) == []
 
 
+async def test_an_assume_that_keeps_its_cancellation_to_itself_is_waited_for() -> None:
+    """aiokafka does so while a client stops: two at once would open one store twice, and fence one another."""
+    world = World()
+    stopping = asyncio.Event()
+
+    async def load(settings: LaneSettings, stores: Mapping[tuple[str, int], Store], observer: Observer) -> None:
+        world.steps.append("load")
+        try:
+            await stopping.wait()
+        except asyncio.CancelledError:
+            await stopping.wait()
+
+    world.lanes._load_tables = load
+    first = asyncio.create_task(world.lanes.assume([A], 1, world.seek))
+    await world.reached["fence 0"].wait()
+    await asyncio.sleep(0)
+    await world.lanes.halt()
+    first.cancel()
+    second = asyncio.create_task(world.lanes.assume([A], 2, world.seek))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert world.steps == ["fence 0", "load"]
+    stopping.set()
+    with pytest.raises(SupersededError):
+        await first
+    await second
+    assert world.steps == ["fence 0", "load", "seek [0]"]
+
+
 async def test_agents_are_awaited_once_before_the_first_batch() -> None:
     """A worker reads what its agents need before it is ready."""
     asked = 0
