@@ -34,7 +34,9 @@ class Rejection(Contract):
     timestamp: Annotated[Time | None, Field(description="The message's own Kafka timestamp.")] = None
     reason: Reason
     detail: Text
-    body: Annotated[str, Field(description="The first 64 KiB of the bytes, in base64.", max_length=-(-REJECTED_BYTES_MAX // 3) * 4)]
+    body: Annotated[
+        str, Field(description="The first 64 KiB of the bytes, in base64.", max_length=-(-REJECTED_BYTES_MAX // 3) * 4)
+    ]
     body_bytes: Annotated[int, Field(ge=0, description="How many bytes there were.")]
     body_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     headers: Annotated[

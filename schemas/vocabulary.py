@@ -61,7 +61,9 @@ Version = Annotated[int, Field(ge=0, le=VERSION_MAX)]
 Revision = Annotated[int, Field(ge=0, le=VERSION_MAX)]
 CreationNumber = Annotated[
     int,
-    Field(ge=0, le=CREATIONS_MAX, description="n of the record's key `<person_key>#<n>`: 0 on a record that we linked."),
+    Field(
+        ge=0, le=CREATIONS_MAX, description="n of the record's key `<person_key>#<n>`: 0 on a record that we linked."
+    ),
 ]
 TIME_PATTERN = (
     r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"

@@ -51,7 +51,6 @@ class Figures(NamedTuple):
     changes_per_edit: float
     base_memory: float
     batches_memory: float
-    warm_seconds: float
     memory_per_person: Mapping[str, float]  # by store
     disk_per_person: float
     cpu_per_change: Mapping[str, float]  # by store
@@ -74,7 +73,6 @@ def figures_of(measured: Mapping[str, Any]) -> Figures:
         changes_per_edit=per_edit["person.changes"]["messages"],
         base_memory=empty["resident_bytes"],
         batches_memory=overload["memory"]["resident_bytes_max"] - overload["memory"]["resident_bytes_before"],
-        warm_seconds=most["rocksdb"]["warm_start_seconds"],
         memory_per_person={
             store: (most[store]["resident_bytes"] - empty["resident_bytes"]) / people for store in starts
         },
@@ -212,6 +210,14 @@ def _times(measured: Mapping[str, Any]) -> str:
         ("joined", "likewise: a worker joins"),
     ):
         rows.append((words, f"{measured['restart'][name]['median_seconds']:.2f} s", "`--part restart`"))
+    small = measured["growth"]["small_batches"]
+    rows.append(
+        (
+            f"a start with {small['people']:,} people whose states stand one to a batch",
+            f"{small['start_seconds']:.1f} s",
+            "`--part growth`",
+        )
+    )
     overload = measured["overload"]
     rows.append(
         (f"memory on top, with {overload['lag_max']:,} changes waiting",

@@ -201,7 +201,7 @@ def partitions_of(settings: Settings, topics: Iterable[str]) -> list[TopicPartit
 
 
 async def stand_at_beginning(consumer: Any, places: list[TopicPartition]) -> None:
-    """Assign and seek; one request for all, where aiokafka's own `seek_to_beginning` takes one for each."""
+    """Assign, and begin each at its beginning as it is now."""
     consumer.assign(places)
     for place, offset in (await consumer.beginning_offsets(places)).items():
         consumer.seek(place, offset)

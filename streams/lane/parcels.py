@@ -13,12 +13,12 @@ from streams.lane.batch import LaneError
 class Parcel:
     """What goes to one partition in one transaction: one batch or more, in the order of their records."""
 
-    __slots__ = ("_append", "_create", "_in_last", "_record_bytes_max", "batches", "records")
+    __slots__ = ("_append", "_create", "_in_last", "_record_bytes_max", "_topic", "batches", "records")
 
-    def __init__(self, create: Callable[[], Any], record_bytes_max: int) -> None:
+    def __init__(self, topic: str, create: Callable[[], Any], record_bytes_max: int) -> None:
         self.batches: list[Any] = []
         self.records = 0
-        self._create, self._record_bytes_max = create, record_bytes_max
+        self._topic, self._create, self._record_bytes_max = topic, create, record_bytes_max
         self._begin()
 
     def _begin(self) -> None:
@@ -36,7 +36,8 @@ class Parcel:
             self._begin()
             packed = self._append(0, timestamp_ms, key, value, headers)
         if packed.size > self._record_bytes_max:
-            raise LaneError(f"a record of {packed.size} bytes is above the limit of {self._record_bytes_max}")
+            limit = self._record_bytes_max
+            raise LaneError(f"a record of {packed.size} bytes for {self._topic} is above the limit of {limit}")
         self._in_last += 1
 
     def close(self) -> None:

@@ -110,12 +110,12 @@ class Transactor:
             destination = (topic, place(topic, key))
             parcel = parcels.get(destination)
             if parcel is None:
-                parcel = parcels[destination] = Parcel(create, limit)
+                parcel = parcels[destination] = Parcel(topic, create, limit)
             # aiokafka's compiled builder takes a list and nothing else.
             parcel.add(key, value, headers if headers.__class__ is list else list(headers), timestamp_ms)
         if writes and changelog is not None:
             # The changelog partition is the source's, not the key's: a table's partition moves with its source partition.
-            parcel = parcels[changelog, self._source.partition] = Parcel(create, limit)
+            parcel = parcels[changelog, self._source.partition] = Parcel(changelog, create, limit)
             for key, value in writes.items():
                 parcel.add(key, value, [], None)
         for parcel in parcels.values():

@@ -315,7 +315,7 @@ async def test_a_parcel_packs_what_aiokafka_would_and_at_less_cost(monkeypatch: 
             theirs.append(producer.create_batch())
             assert theirs[-1].append(timestamp=timestamp, key=key, value=value, headers=headers)
     monkeypatch.delattr(BatchBuilder, "append")
-    parcel = Parcel(producer.create_batch, 2_000)
+    parcel = Parcel("topic", producer.create_batch, 2_000)
     for key, value, headers, timestamp in records:
         parcel.add(key, value, headers, timestamp)
     parcel.close()

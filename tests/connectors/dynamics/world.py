@@ -24,8 +24,10 @@ from streams.simulators.faults import Faults as RestFaults
 from streams.simulators.serving import serving
 from streams.sync.messages import ApplyCommand, ApplyResult
 from tests.connectors.dynamics.scene import SECRET, TENANT, Scene
-from tests.simulation.appliers import Appliers, Queue, told, told_result
+from tests.simulation.appliers import Appliers, Queue
 from tests.simulation.profiles import Faults, Profile
+from tests.simulation.telling import told_command as told
+from tests.simulation.telling import told_result
 from tests.simulation.world import World, _saving
 
 BAD_LINES = {
