@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from schemas.identity import person_key_of, uuid5
 from schemas.vocabulary import DYNAMICS, RecordKind, System
-from streams.sync.messages import ApplyResult, Fields, PersonChange, SourceChange, Value
+from streams.sync.messages import ApplyResult, Fields, PersonChange, Record, SourceChange, Value
 from streams.sync.policy import Policy
 from streams.sync.values import canonical
 
@@ -57,17 +57,22 @@ def resolve_change(stream: str, change: SourceChange, learned: str | None, polic
     )
     if learned is None or learned == person_key:
         return Resolved((resolved,), person_key)
-    return Resolved((_unlinked(change, learned, policy), resolved), person_key)
+    return Resolved((_unlinked(stream, change, learned, policy), resolved), person_key)
 
 
-def _unlinked(change: SourceChange, person_key: str, policy: Policy) -> PersonChange:
+def _unlinked(stream: str, change: SourceChange, person_key: str, policy: Policy) -> PersonChange:
+    """The old person lets go of the whole stream: it names the lead of it, and the contact that the lead became, if it shows."""
+    record, contact = change.record, None
+    if record.type == "contact":
+        record, contact = Record(record.system, "lead" if record.id != stream else "contact", stream), record
     return PersonChange(
         change_id=uuid5(f"unlinked/{person_key}/{change.change_id}"),
         person_key=person_key,
         policy=policy.digest,
         kind="unlinked",
-        system=change.record.system,
-        record=change.record,
+        system=record.system,
+        record=record,
+        contact=contact,
         time=change.time,
         who=change.who,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from streams.bench.cost import cpu_seconds_of
+from streams.bench.cost import cpu_seconds_of, end_with_the_bench
 from streams.bench.failed import BenchFailed, last_words
 
 STOP_SECONDS_MAX = 20.0
@@ -37,7 +37,12 @@ class Subject:
     async def _start(self) -> None:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._where
+                *self._command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._where,
+                preexec_fn=end_with_the_bench,
             )
         self._ended = asyncio.create_task(self._process.wait())
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from streams.demo.dynamics import SimulatedDynamics
 from streams.demo.record import HeldRecord, blank_as_none
 from streams.demo.saving import OWNER_UNKNOWN_CODE
-from streams.sync.messages import ApplyCommand, ApplyResult
+from streams.sync.messages import ApplyCommand, ApplyResult, Value
 
 
 def apply(dynamics: SimulatedDynamics, command: ApplyCommand, now: float) -> ApplyResult | None:
@@ -124,13 +124,15 @@ def _conflict(dynamics: SimulatedDynamics, command: ApplyCommand, held: HeldReco
 
 
 def _twin(dynamics: SimulatedDynamics, command: ApplyCommand) -> HeldRecord | None:
-    """An open record with the same e-mail, where the policy asks for one. A walk: worlds with `dedupe` are small."""
+    """An open record with the same e-mail that stands for nobody else, where the policy asks for one. A walk: such worlds are small."""
     email = (command.fields or {}).get("emailaddress1")
     if command.dedupe is None or email is None:
         return None
-    return next(
-        (h for h in dynamics.records.values() if h.state == "open" and h.values.get("emailaddress1") == email), None
-    )
+    return next((each for each in dynamics.records.values() if _is_twin(each, email)), None)
+
+
+def _is_twin(held: HeldRecord, email: Value) -> bool:
+    return held.state == "open" and held.key is None and held.values.get("emailaddress1") == email
 
 
 def _record_id(command: ApplyCommand) -> str:

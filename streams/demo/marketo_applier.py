@@ -31,11 +31,12 @@ def _create(marketo: SimulatedMarketo, command: ApplyCommand, now: float, late: 
 
 
 def _twin(marketo: SimulatedMarketo, command: ApplyCommand) -> ApplyResult | None:
-    """A person with the same e-mail, where the policy asks for one. A walk: worlds with `dedupe` are small."""
+    """A person with the same e-mail who stands for nobody else, where the policy asks for one. A walk: such worlds are small."""
     email = (command.fields or {}).get("email")
     if command.dedupe is None or email is None:
         return None
-    held = next((held for held in marketo.records.values() if held.values.get("email") == email), None)
+    alike = (held for held in marketo.records.values() if held.key is None and held.values.get("email") == email)
+    held = next(alike, None)
     return None if held is None else marketo.answer(command, "linked", held, row=marketo.row(held))
 
 

@@ -70,9 +70,13 @@ class Crowd:
     broken: list[Broken] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._actions = [ACTIONS[name] for name in self.mix.actions]
+        self._actions = [self.action(name) for name in self.mix.actions]
         self._weights = list(accumulate(self.mix.actions.values()))
         self._forms = Forms(self.policy, self.inventor, self.random, self.dynamics.saving)
+
+    def action(self, name: str) -> Callable[[Crowd, float], str | None]:
+        """What people do under this name."""
+        return ACTIONS[name]
 
     def act(self, now: float) -> str | None:
         """Somebody does something."""

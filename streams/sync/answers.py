@@ -53,12 +53,15 @@ def _refused(fold: Fold, state: SystemState, flight: Flight) -> None:
     )
     if flight.operation == "create":
         state.qualify = None
+        state.delete = False
         if error.code in FINAL_CODES:
             fold.log_failure(change.system, error)
             return
         state.wish = Wish(flight.causes[0], flight.lane, "contact" if lane else "lead", flight.owner)
     elif flight.operation == "qualify":
         state.qualify = flight.lane
+    elif flight.operation == "delete":
+        state.delete = state.link is not None
     elif change.system == MARKETO and state.link is None:
         lifecycle.after_deletion_in_marketo(fold)
         return

@@ -48,14 +48,15 @@ def _send(fold: Fold, system: System, state: SystemState, due: dict[str, Edit]) 
         else:
             fold.close_error(system)
         return
+    if system == DYNAMICS and fold.person.conversion is not None:
+        return  # a contact's first row says what it holds, and whether the filter lets it through
     if state.delete:
         state.delete = False
         _emit(fold, system, "delete", {}, Record(system, link.type, link.id))
     elif state.qualify is not None and link.type == "lead":
         lane, state.qualify = state.qualify, None
         _emit(fold, system, "qualify", {}, Record(system, link.type, link.id), lane=lane)
-    elif system == MARKETO or fold.person.conversion is None:
-        # A contact's first row says what it holds, and whether the filter lets it through: nothing goes there before.
+    else:
         _update(fold, system, link, {} if link.unread else due)  # what a record holds is read before it is written
 
 

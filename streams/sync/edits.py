@@ -122,19 +122,34 @@ def heed_refusals_no_longer(fold: Fold) -> None:
             )
 
 
-def land(fold: Fold, system: System, flight: Flight) -> None:
-    """Every value that the command carried is now on the record; what it overrode there is over."""
+def land(fold: Fold, system: System, flight: Flight, record_type: RecordType | None = None) -> None:
+    """Every value that the command carried is now on the record; what it overrode there is over.
+
+    `record_type`: of the record on which it landed, where that is not the person's any more.
+    """
+    created = flight.operation == "create"
     for name, sent in flight.fields.items():
-        land_field(fold, system, name, sent, created=flight.operation == "create")
+        land_field(fold, system, name, sent, created=created, record_type=record_type)
+    if not created:
+        return
+    for name in fold.policy.outbound["person" if system == MARKETO else "lead"]:
+        if name in fold.person.moving and name not in flight.fields:
+            _land_empty(fold, system, name, record_type)
+
+
+def _land_empty(fold: Fold, system: System, name: str, record_type: RecordType | None) -> None:
+    """A new record holds nothing where its create carried nothing; an edit that emptied the field has come with that."""
+    field = fold.person.moving[name]
+    field.side(system).held = None
+    emptied = field.other(system).edit
+    if emptied is not None and emptied.value is None:
+        land_field(fold, system, name, emptied, created=True, record_type=record_type)
 
 
 def land_field(
     fold: Fold, system: System, name: str, sent: Edit, *, created: bool, record_type: RecordType | None = None
 ) -> None:
-    """One value that we sent is on the record. A default that a new record got now goes to the other side as well.
-
-    `record_type`: of the record on which it landed, where that is not the person's any more.
-    """
+    """One value that we sent is on the record. A default that a new record got now goes to the other side as well."""
     rule = fold.policy.fields.get(name)
     is_default = created and sent.weak
     if rule is None or (name not in fold.person.moving and not is_default):

@@ -10,9 +10,9 @@ from __future__ import annotations
 from schemas.vocabulary import DYNAMICS, MARKETO, RecordKind, System
 from streams.sync import landings, linking
 from streams.sync.collision import settle
-from streams.sync.messages import Record
+from streams.sync.messages import PersonChange, Record
 from streams.sync.outcome import Fold
-from streams.sync.person import Closure, Link, Wish, other_system
+from streams.sync.person import Closure, Link, SystemState, Wish, other_system
 
 
 def on_deleted(fold: Fold) -> None:
@@ -38,12 +38,13 @@ def close(fold: Fold, system: System, closure: Closure) -> None:
     state.link, state.qualify, state.delete = None, None, False
     fold.log("deleted", f"{system}/{link.id}", system=system, record=Record(system, link.type, link.id))
     other = fold.person.other(system)
-    other.delete = other.link is not None and other_system(system) in fold.policy.propagate_deletes_to
+    is_there = other.link is not None or other.creating() is not None
+    other.delete = is_there and other_system(system) in fold.policy.propagate_deletes_to
     if system == DYNAMICS:
         state.flight = None
         _forget_the_dynamics_record(fold)
         linking.tell_marketo(fold, "is_deleted", True)
-    elif flight is None or flight.gone:
+    elif flight is None or flight.gone or flight.operation == "delete":
         after_deletion_in_marketo(fold)
 
 
@@ -59,6 +60,7 @@ def end_creation(fold: Fold, system: System, record_id: str) -> None:
     flight = state.flight
     assert flight is not None
     state.flight = state.qualify = None
+    state.delete = False
     state.creations = max(state.creations, flight.creation)
     state.closed = linking.with_closed(state, record_id, "deleted")
     fold.log("deleted", f"{system}/{record_id}", system=system, record=Record(system, _kind(system), record_id))
@@ -107,6 +109,7 @@ def on_merged(fold: Fold) -> None:
     if state.flight is not None and is_creation:
         state.creations = max(state.creations, state.flight.creation)
     state.flight = state.link = state.qualify = None
+    state.delete = False
     state.closed = linking.with_closed(state, record.id, "merged")
     if change.system == DYNAMICS:
         _forget_the_dynamics_record(fold)
@@ -188,11 +191,11 @@ def link_twin(fold: Fold, record: Record) -> None:
 
 
 def on_unlinked(fold: Fold) -> None:
-    """The record is another person's now: this one lets go of it and of what was in flight to it."""
+    """The record's stream is another person's now: this one lets go of it and of what was in flight to it."""
     change, record = fold.change, _record(fold)
     state = fold.person.system(change.system)
     creating = state.creating()
-    if state.link is not None and state.link.id == record.id:
+    if state.link is not None and _is_of_the_stream(state, state.link, change):
         state.link = None
     elif not (
         state.link is None and creating is not None and creating.record is not None and creating.record.id == record.id
@@ -200,11 +203,22 @@ def on_unlinked(fold: Fold) -> None:
         fold.effect = "no_effect"
         return
     state.flight = state.wish = state.qualify = None
+    state.delete = False
     if change.system == DYNAMICS:
         _forget_the_dynamics_record(fold)
         fold.person.record_type = None
         fold.person.marketo.wish = None
     fold.log("unlinked", f"{change.system}/{record.id}", record=record)
+
+
+def _is_of_the_stream(state: SystemState, link: Link, change: PersonChange) -> bool:
+    """Whether the linked record is the one of the stream, or the contact that it became, as far as anybody has said."""
+    record, contact = change.record, change.contact
+    assert record is not None
+    if link.id == record.id or (contact is not None and link.id == contact.id):
+        return True
+    converted = [record_id for record_id, closure in state.closed if closure == "converted"]
+    return link.type == "contact" and (converted[-1] == record.id if converted else state.closure_of(record.id) is None)
 
 
 def _record(fold: Fold) -> Record:

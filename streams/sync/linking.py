@@ -199,8 +199,8 @@ def convert(fold: Fold, contact: Record) -> None:
     if flight is not None and created:
         state.creations = max(state.creations, flight.creation)
         fold.log("created", f"{DYNAMICS}/{lead_id}", record=Record(DYNAMICS, "lead", lead_id), operation="create")
-        for name, sent in flight.fields.items():  # there was a lead, so all that the create carried was on it
-            edits.land_field(fold, DYNAMICS, name, sent, created=True, record_type="lead")
+        edits.land(fold, DYNAMICS, flight, "lead")  # there was a lead, so all that the create carried was on it
+    state.delete = state.delete or (flight is not None and flight.operation == "delete")  # void, and due still
     state.flight = state.qualify = None
     state.closed = with_closed(state, lead_id, "converted")
     state.link = Link("contact", contact.id, creation=link.creation if link is not None else 0, unread=True)

@@ -176,7 +176,8 @@ async def test_an_assume_that_keeps_its_cancellation_to_itself_is_waited_for() -
     stopping = asyncio.Event()
 
     async def load(settings: LaneSettings, stores: Mapping[tuple[str, int], Store], observer: Observer) -> None:
-        world.steps.append("load")
+        if stores:
+            await world.step("load")
         try:
             await stopping.wait()
         except asyncio.CancelledError:
@@ -184,19 +185,20 @@ async def test_an_assume_that_keeps_its_cancellation_to_itself_is_waited_for() -
 
     world.lanes._load_tables = load
     first = asyncio.create_task(world.lanes.assume([A], 1, world.seek))
-    await world.reached["fence 0"].wait()
-    await asyncio.sleep(0)
+    await world.reached["load"].wait()
     await world.lanes.halt()
     first.cancel()
     second = asyncio.create_task(world.lanes.assume([A], 2, world.seek))
     for _ in range(20):
         await asyncio.sleep(0)
-    assert world.steps == ["fence 0", "load"]
+    meanwhile = list(world.steps)
     stopping.set()
     with pytest.raises(SupersededError):
         await first
     await second
-    assert world.steps == ["fence 0", "load", "seek [0]"]
+    await world.lanes.close()
+    assert meanwhile == ["fence 0", "load"]
+    assert world.steps == ["fence 0", "load", "seek [0]", "close 0"]
 
 
 async def test_agents_are_awaited_once_before_the_first_batch() -> None:

@@ -44,7 +44,7 @@ def _shrink(profile: Profile, seed: int) -> int:
     if not found:
         return 0
     short = shrunk(story, profile, found[0].law)
-    print(f"  {len(short)} of {len(story)} moves are enough:")
+    print(f"  {len(short) - 1} of {len(story) - 1} moves are enough:")
     for line in told(short, profile):
         print(f"  {line}")
     print(f"  again: python -m tests.simulation --profile {profile.name} --seed {seed} --shrink")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from streams.demo.users import Mix
 
@@ -15,21 +16,29 @@ CREATIONS = {"create_in_marketo": 1.0, "create_in_dynamics": 1.0, "sync_person":
 class Faults:
     """How often the world around the processor fails, as shares between 0 and 1."""
 
-    crashes: float = 0.1
-    repeats: float = 0.08  # a run of a stream is published again
+    crashes: float = 0.1  # a batch is computed and never committed
+    repeats: float = 0.08  # a run of a stream is published again at once
     again: float = 0.15  # a command is delivered again
+    unknown: float = 0.03  # a system leaves an applier without a word, for a day
     unanswered: float = 0.25  # a result that ends nothing never comes
     answered_twice: float = 0.1
     announced_only: float = 0.1  # an applier dies between `linked` and the create
-    late_writes: float = 0.05  # a write to Marketo slips in long after it was given up
+    upsets: float = 0.03  # after any step, one of the world's UPSETS
 
 
-NO_FAULTS = Faults(0, 0, 0, 0, 0, 0, 0)
+NO_FAULTS = Faults(0, 0, 0, 0, 0, 0, 0, 0)
+
+
+Judge = Literal["oracle", "alike", "links"]
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A sort of world. `pairs`: linked pairs that stand before the story begins; `share`: its part of the seeds."""
+    """A sort of world. `pairs`: linked pairs that stand before the story begins; `share`: its part of the seeds.
+
+    `judge`: who says what is right at the end: the `oracle`; or, where it cannot know, nobody, and records that the oracle
+    (`alike`) or the processor (`links`) takes for one person must agree, whatever on.
+    """
 
     name: str
     mix: Mix
@@ -40,7 +49,9 @@ class Profile:
     rewriting: bool = False
     fighting: bool = False
     few_values: tuple[str, ...] = ()  # people enter only these: edits meet in one value and return to where they began
-    shipped: bool = False  # under the shipped policy, with all its fields
+    policies: tuple[str, ...] = ("small",)  # one of these is in force
+    blind: bool = False  # a system's stream does not show our fields
+    judge: Judge = "oracle"
     share: float = 1.0
 
 
@@ -51,8 +62,8 @@ def _profiles(*profiles: Profile) -> Mapping[str, Profile]:
 PROFILES: Mapping[str, Profile] = _profiles(
     Profile("calm", Mix(EDITS), faults=NO_FAULTS, share=0.3),
     Profile("edits", Mix(EDITS), share=2),
-    Profile("few_values", Mix(EDITS), few_values=("A", "B", "C"), share=0.5),
-    Profile("a_switch", Mix({**EDITS, "qualify": 0.6}), few_values=("A", "B"), share=0.5),
+    Profile("few_values", Mix(EDITS), few_values=("A", "B", "C"), judge="alike", share=0.5),
+    Profile("a_switch", Mix({**EDITS, "qualify": 0.6}), few_values=("A", "B"), judge="alike", share=0.5),
     Profile("one_way", Mix(EDITS, wrong_side=0.3), share=0.5),
     Profile("bootstrap", Mix(EDITS, cleared=0), starts=("bootstrapped",), share=0.5),
     Profile("creations", Mix({**EDITS, **CREATIONS}, fields_per_edit_max=3), pairs=(0, 1), share=1.5),
@@ -90,9 +101,28 @@ PROFILES: Mapping[str, Profile] = _profiles(
         ),
         pairs=(1, 2),
         rewriting=True,
-        shipped=True,
+        policies=("shipped",),
         share=0.5,
     ),
+    Profile(
+        "winners",
+        Mix({**EDITS, "edit_both": 6, "qualify": 0.4, "delete_in_dynamics": 0.2, "sync_person": 0.3}, cleared=0.2),
+        policies=("winners",),
+    ),
+    Profile("window", Mix({**EDITS, "edit_both": 6, "qualify": 0.4}), policies=("window",)),
+    Profile("blocked", Mix({**EDITS, **CREATIONS}, cleared=0.15), pairs=(0, 1), policies=("blocked",), share=0.7),
+    Profile(
+        "delete_policy",
+        Mix({**EDITS, "delete_in_marketo": 1, "delete_in_dynamics": 1, "sync_person": 0.7, "qualify": 0.4}),
+        policies=("deletes-in-marketo", "deletes-in-dynamics", "deletes-in-both"),
+    ),
+    Profile(
+        "links",
+        Mix({**EDITS, **CREATIONS, "link_two": 3, "qualify": 0.4, "delete_in_marketo": 0.2, "delete_in_dynamics": 0.2}),
+        pairs=(0, 1),
+        judge="links",
+    ),
+    Profile("blind", Mix({**EDITS, **CREATIONS, "qualify": 0.3}), blind=True, judge="alike", share=0.7),
     Profile(
         "everything",
         Mix(

@@ -17,6 +17,7 @@ from tests.simulation.world import World
 
 SEEDS_AT_ONCE = 100
 PROGRESS_EVERY_SECONDS = 5.0
+FAILURES_TOLD_MAX = 20
 
 
 class Seeds(NamedTuple):
@@ -49,7 +50,9 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         """The report: failures, profiles, the sum. The same for the same seeds, but for the time."""
-        yield from map(str, self.failures)
+        yield from map(str, self.failures[:FAILURES_TOLD_MAX])
+        if self.failures[FAILURES_TOLD_MAX:]:
+            yield f"and {len(self.failures) - FAILURES_TOLD_MAX} more"
         for name, count in self.worlds.items():
             wrong = sum(failure.profile == name for failure in self.failures)
             yield f"{name:14} {count - wrong:6} of {count} right"

@@ -28,16 +28,18 @@ class Move(NamedTuple):
 
 
 Story = tuple[Move, ...]
+"""The first is the making of the world, which is never left out; then come its moves."""
+
+MAKING = "the world is made"
 
 
 def recorded(seed: int, profile: Profile) -> tuple[Story, list[Finding]]:
     """The story of a seed, and what is wrong with it."""
     chance = Recorder(f"{profile.name}/{seed}")
     world = World(seed, profile, chance=chance)
-    story: list[Move] = []
-    moves = world.moves()
+    story = [Move(MAKING, chance.take())]
     try:
-        for name in moves:
+        for name in world.moves():
             chance.take()
             story.append(Move(name))
             world.do(name)
@@ -46,7 +48,7 @@ def recorded(seed: int, profile: Profile) -> tuple[Story, list[Finding]]:
                 return tuple(story), [world.never_quiet()]
         return tuple(story), world.verdict()
     except Exception as error:  # it belongs to the story
-        story[-1:] = [Move(story[-1].name, chance.take())] if story else []
+        story[-1] = Move(story[-1].name, chance.take()) if story[1:] else story[-1]
         return tuple(story), [raised(error)]
 
 
@@ -58,9 +60,10 @@ def raised(error: Exception) -> Finding:
 def replayed(story: Sequence[Move], profile: Profile, trace: Callable[[str], None] | None = None) -> list[Finding]:
     """What is wrong when these moves are made, those that can be, and then everything runs to its end with no more faults."""
     tape = Tape()
+    tape.load(story[0].draws)
     world = World(0, profile, trace, tape)
     try:
-        for move in story:
+        for move in story[1:]:
             if world.can(move.name):
                 tape.load(move.draws)
                 world.do(move.name)
@@ -84,7 +87,7 @@ def shrunk(story: Story, profile: Profile, law: str) -> Story:
         return next(tries, None) is not None and any(found.law == law for found in replayed(shorter, profile))
 
     if not breaks(story):
-        return story
+        raise LookupError("the story does not end so when it is told again")
     before: Story | None = None
     while before != story:
         before = story
@@ -99,8 +102,8 @@ def _with_fewer_moves(story: Story, breaks: Callable[[Sequence[Move]], bool]) ->
     while length := length // 2:
         end = len(story)
         while end > 0:
-            shorter = (*story[: max(end - length, 0)], *story[end:])
-            if breaks(shorter):
+            shorter = (*story[: max(end - length, 1)], *story[end:])
+            if shorter != story and breaks(shorter):
                 story = shorter
             end -= length
             end = min(end, len(story))

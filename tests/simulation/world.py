@@ -13,31 +13,41 @@ from dataclasses import replace
 
 from schemas.identity import person_key_of
 from schemas.vocabulary import DYNAMICS, MARKETO, System
+from streams.codec import decode_person_change
 from streams.demo.dynamics import SimulatedDynamics
 from streams.demo.entering import Inventor
 from streams.demo.marketo import SimulatedMarketo
 from streams.demo.oracle.follow import Oracle
-from streams.demo.oracle.verdict import differences, unequal
 from streams.demo.record import HeldRecord, Published
 from streams.demo.saving import Saving, lowered, raised
 from streams.demo.stock import stock_saving
-from streams.demo.users import Crowd
-from streams.policy import default_policy
 from streams.sync.messages import Value
+from streams.sync.person import PersonState
 from streams.sync.policy import Policy
+from streams.sync.step import step
 from tests.simulation.appliers import Appliers
-from tests.simulation.findings import Finding, finding
+from tests.simulation.blindness import answered_blindly, without_our_fields
+from tests.simulation.findings import Finding
+from tests.simulation.judging import judged
 from tests.simulation.laws import broken_laws
-from tests.simulation.processor import Processor
+from tests.simulation.people import WildCrowd
+from tests.simulation.processor import PERSON_CHANGES, Handled, Place, Processor
 from tests.simulation.profiles import NO_FAULTS, Profile
-from tests.simulation.small_policy import small_policy
-from tests.simulation.telling import told_activity, told_change, told_command, told_heading
+from tests.simulation.small_policy import policy_named
+from tests.simulation.telling import told_activity, told_change, told_command, told_heading, told_result
 
 BEGINNING = 1_790_000_000.0
 STEP_SECONDS = 0.7
 STEPS_MAX = 20_000
 BATCH_MAX = 4
-MEMORY_MAX = 4
+REPEATED_MAX = 4
+MEMORY_MAX = 8
+ZOMBIES_MAX = 2
+LATE_UPSETS_MAX = 3
+DAY_SECONDS = 86_400
+BLIND: tuple[tuple[System, ...], ...] = ((MARKETO,), (DYNAMICS,), (MARKETO, DYNAMICS))
+PARTITIONS = (1, 2, 64)
+"""Of every topic: all persons in one, in two, hardly ever two in one."""
 
 Trace = Callable[[str], None]
 
@@ -52,19 +62,23 @@ class World:
         self, seed: int, profile: Profile, trace: Trace | None = None, chance: random.Random | None = None
     ) -> None:
         self.random, self.profile, self.trace = chance or chance_of(seed, profile), profile, trace
-        self.policy: Policy = default_policy() if profile.shipped else small_policy()
+        self.policy: Policy = policy_named(self.random.choice(profile.policies))
         saving = _saving(self.policy, profile)
         self.oracle = Oracle(self.policy, saving)
         self.marketo = SimulatedMarketo(self.policy, self.random, saving[MARKETO], self.oracle)
         self.dynamics = SimulatedDynamics(self.policy, self.random, saving[DYNAMICS], self.oracle)
         inventor = Inventor(self.policy, self.random, saving, profile.mix.spoiled, profile.few_values)
-        self.crowd = Crowd(self.policy, self.marketo, self.dynamics, self.oracle, inventor, profile.mix, self.random)
+        self.crowd = WildCrowd(
+            self.policy, self.marketo, self.dynamics, self.oracle, inventor, profile.mix, self.random
+        )
         self.appliers = Appliers(self.marketo, self.dynamics, self.random)
-        self.processor = Processor(self.policy)
+        self.processor = Processor(self.policy, self.random.choice(PARTITIONS))
         self.now, self.steps, self.faults = BEGINNING, 0, NO_FAULTS
         self._newest: HeldRecord | None = None
         self._memory: dict[tuple[System, str], list[Published]] = {}
-        self._speed = [10 ** self.random.uniform(-1, 1) for _ in PARTS]
+        self._zombies: list[Handled] = []
+        self._blind = self.random.choice(BLIND) if profile.blind else ()
+        self._speed = [10 ** self.random.uniform(*SPEEDS.get(part, (-1, 1))) for part in PARTS]
 
     def run(self) -> list[Finding]:
         """Live it; gives what is wrong at its end."""
@@ -91,7 +105,7 @@ class World:
     def ending(self) -> Iterator[str]:
         """People stop; everything runs until nothing is left to do."""
         yield "tidy_up"
-        yield from self._living(0)
+        yield from self._living(0, self.random.randint(0, LATE_UPSETS_MAX))
 
     def running_out(self) -> Iterator[str]:
         """One part after another, until nothing is left to do: no chance in it."""
@@ -106,10 +120,11 @@ class World:
 
     def can(self, move: str) -> bool:
         """Whether there is anything to do for this part of the world."""
-        return all(can(self) for part, can in PARTS.items() if part == move)
+        can = PARTS.get(move) or UPSETS.get(move)
+        return can is None or bool(can(self))
 
-    def _living(self, actions: int) -> Iterator[str]:
-        """Until the people have done so many things and nothing is left to do."""
+    def _living(self, actions: int, upsets: int = 0) -> Iterator[str]:
+        """Until the people have done so many things and nothing is left to do. Upsets come while people act, and so many later."""
         people_speed = 10 ** self.random.uniform(-1, 1)
         while True:
             parts = [(part, speed) for (part, can), speed in zip(PARTS.items(), self._speed, strict=True) if can(self)]
@@ -120,6 +135,11 @@ class World:
             (part,) = self.random.choices([part for part, _ in parts], [speed for _, speed in parts])
             yield part
             actions -= part == "act"
+            if (actions or upsets) and self.random.random() < self.faults.upsets:
+                upsets -= not actions
+                possible = [upset for upset, can in UPSETS.items() if can(self)]
+                if possible:
+                    yield self.random.choice(possible)
 
     def things_may_go_wrong(self) -> None:
         """The pairs stand; now for the story."""
@@ -180,7 +200,6 @@ class World:
 
     def tidy_up(self) -> None:
         """Half of the broken values are corrected, half of those kept out are let in."""
-        self.faults = replace(self.faults, late_writes=0)
         for story in self.crowd.correct(0.5, self.now):
             self._tell(story)
         column = self.policy.filter_column or ""
@@ -191,8 +210,8 @@ class World:
     def act(self) -> None:
         """Somebody does something."""
         self._tell(self.crowd.act(self.now))
-        if self.random.random() < self.faults.late_writes:
-            self._tell(self.appliers.write_late(self.now))
+        if self.profile.judge == "links":
+            self.announce()  # who links two records writes it into their streams then and there
 
     def read_marketo(self) -> None:
         """The feed is read: some of what it lists."""
@@ -208,34 +227,89 @@ class World:
 
     def apply(self) -> None:
         """An applier works on a command."""
-        queue = self.random.choice(list(self.appliers.waiting))
+        queue = self.random.choice(list(self.appliers.ready))
         story, results = self.appliers.work(queue, self.now, self.faults)
         self._tell(f"{queue[0]}'s applier {story}")
         self.announce()
         for result in results:
-            self.processor.answer(result)
+            self.processor.answer(result if result.system not in self._blind else answered_blindly(result))
+
+    def a_day_passes(self) -> None:
+        """What became of lost writes can be read off the records."""
+        self.now += DAY_SECONDS
+        self.appliers.learn()
+        self._tell("a day passes")
 
     def take_in(self) -> None:
-        """Intake takes a batch of a stream."""
-        key = self.random.choice(list(self.processor.sources))
-        count = self.random.randint(1, BATCH_MAX)
-        for change in self.processor.take_in_change(key, count, self._crashes()):
-            self._tell(f"  intake: {told_heading(change)}")
+        """Intake takes a batch of changes."""
+        self._batch(self.processor.sources, self.random.randint(1, BATCH_MAX))
 
     def take_in_result(self) -> None:
-        """Intake takes a result."""
-        person_key = self.random.choice(list(self.processor.results))
-        for change in self.processor.take_in_result(person_key, self._crashes()):
-            self._tell(f"  intake: {told_heading(change)}")
+        """Intake takes a batch of results."""
+        self._batch(self.processor.results, self.random.randint(1, BATCH_MAX))
 
     def fold(self) -> None:
-        """Sync folds a batch of a person."""
-        person_key = self.random.choice(list(self.processor.changes))
-        before = len(self.processor.folded[person_key])
-        for command in self.processor.fold(person_key, self.random.randint(1, BATCH_MAX), self._crashes()):
+        """Sync folds a batch."""
+        self._batch(self.processor.changes, self.random.randint(1, BATCH_MAX))
+
+    def _batch(self, places: Mapping[Place, None], count: int) -> None:
+        place = self.random.choice(list(places))
+        handled = self.processor.handle(place, count)
+        if self.random.random() < self.faults.crashes:
+            self.processor.take_over(place)
+            self._tell(f"a worker dies over {len(handled.records)} records of {place.topic}")
+            return
+        self._commit(handled)
+
+    def _commit(self, handled: Handled) -> None:
+        told = list(self._told_batch(handled)) if self.trace is not None else []
+        commands = self.processor.commit(handled)
+        if commands is None:
+            self._tell(f"a zombie is refused over {len(handled.records)} records of {handled.place.topic}")
+            return
+        for line in told:
+            self._tell(line)
+        for command in commands:
             self.appliers.send(command)
-        if self.trace is not None:
-            self._tell_folded(person_key, before)
+
+    def a_worker_freezes(self) -> None:
+        """It has computed a batch; another worker gets the partition."""
+        places = [*self.processor.sources, *self.processor.results, *self.processor.changes]
+        handled = self.processor.handle(self.random.choice(places), self.random.randint(1, BATCH_MAX))
+        self.processor.take_over(handled.place)
+        self._zombies.append(handled)
+        self._tell(f"a worker freezes over {len(handled.records)} records of {handled.place.topic}")
+
+    def a_zombie_wakes_up(self) -> None:
+        """It goes on where it stopped, and knows nothing of what others did meanwhile."""
+        self._commit(self._zombies.pop(self.random.randrange(len(self._zombies))))
+
+    def rewind(self) -> None:
+        """An applier does again what it did long ago."""
+        self._tell(self.appliers.rewind())
+
+    def write_late(self) -> None:
+        """A write to Marketo slips in long after it was given up."""
+        self._tell(self.appliers.write_late(self.now))
+
+    def answer_again(self) -> None:
+        """An old answer comes once more."""
+        result = self.random.choice(self.appliers.answered)
+        self._tell(f"once more it is answered: {told_result(result)}")
+        self.processor.answer(result)
+
+    def publish_again(self) -> None:
+        """A producer starts again from an older place of a stream."""
+        memory = self.random.choice(list(self._memory.values()))
+        again = memory[-self.random.randint(1, len(memory)) :]
+        self._tell(f"published again: {len(again)} of {again[0].change.record.id}")
+        for published in again:
+            self.processor.publish(published)
+
+    def read_all_again(self) -> None:
+        """Change tracking has lost its place: Dynamics is read as a whole."""
+        self._tell("Dynamics is read as a whole")
+        self.dynamics.unread |= dict.fromkeys(self.dynamics.records)
 
     def announce(self) -> None:
         """What people asked for reaches the streams."""
@@ -245,35 +319,24 @@ class World:
 
     def _publish(self, published: Published) -> None:
         """A change lands; its producer, unsure of it, may publish a run of the last ones again."""
+        if published.change.record.system in self._blind:
+            published = without_our_fields(published)
         self.processor.publish(published)
         memory = self._memory.setdefault((published.change.record.system, published.stream), [])
         memory.append(published)
         del memory[:-MEMORY_MAX]
         if self.random.random() < self.faults.repeats:
-            for again in memory[-self.random.randint(1, MEMORY_MAX) :]:
+            for again in memory[-self.random.randint(1, REPEATED_MAX) :]:
                 self.processor.publish(again)
-
-    def _crashes(self) -> bool:
-        return self.random.random() < self.faults.crashes
 
     def verdict(self) -> list[Finding]:
         """What is wrong, now that nothing is left to do."""
-        if self.profile.few_values:
-            return [finding(str(difference), difference.text) for difference in unequal(self.oracle)] + broken_laws(
-                self
-            )
-        errors = {}
-        for person_key in self.processor.states:
-            state = self.processor.state(person_key)
-            errors[person_key] = [] if state is None else [slot for slot in state.errors if slot in (MARKETO, DYNAMICS)]
-        found = [finding(text, text.partition(": ")[2]) for text in self.oracle.complaints]
-        found += [finding(str(each), each.text) for each in differences(self.oracle, errors)]  # type: ignore[arg-type]
-        return found + broken_laws(self)
+        return judged(self) + broken_laws(self)
 
     def never_quiet(self) -> Finding:
         """It did not come to rest."""
-        waiting = f"{len(self.processor.sources)} streams, {len(self.processor.changes)} persons"
-        return Finding("never quiet", f"never quiet: {waiting}, {len(self.appliers.waiting)} queues")
+        left = [part for part, can in PARTS.items() if can(self)]
+        return Finding("never quiet", f"never quiet: still {', '.join(left)}")
 
     def _tell(self, story: str | None) -> None:
         if self.trace is not None and story:
@@ -282,15 +345,29 @@ class World:
     def _tell_new(self, who: str, held: HeldRecord) -> None:
         self._tell(f"{who} creates {held.record.type} {held.id} {held.values}")
 
-    def _tell_folded(self, person_key: str, before: int) -> None:
-        for number, change in enumerate(self.processor.folded[person_key][before:], before):
-            self._tell(f"  folded: {told_change(change)}")
-            for cause, command in self.processor.commands[person_key]:
-                if cause == number:
-                    self._tell(f"    => {told_command(command)}")
-            for activity in self.processor.activities[person_key]:
-                if activity.cause == change.change_id:
-                    self._tell(f"    == {told_activity(activity)}")
+    def _told_batch(self, handled: Handled) -> Iterator[str]:
+        """What a batch is about to do, change by change; a zombie's may not come to pass."""
+        if self.processor.is_fenced(handled):
+            return
+        if handled.place.topic == PERSON_CHANGES:
+            yield from self._told_folding(handled)
+            return
+        for output in handled.result.outputs:
+            if output.topic == PERSON_CHANGES:
+                yield f"  intake: {told_heading(decode_person_change(output.value))}"
+            else:
+                yield f"  to {output.topic}: {output.value!r}"
+
+    def _told_folding(self, handled: Handled) -> Iterator[str]:
+        states: dict[str, PersonState | None] = {}
+        for record in handled.records:
+            change = decode_person_change(record.value)
+            key = change.person_key
+            outcome = step(states[key] if key in states else self.processor.state(key), change, self.policy)
+            states[key] = outcome.state
+            yield f"  folded: {told_change(change)}{'' if outcome.effect == 'folded' else f' ({outcome.effect})'}"
+            yield from (f"    => {told_command(command)}" for command in outcome.commands)
+            yield from (f"    == {told_activity(activity)}" for activity in outcome.activities)
 
 
 def chance_of(seed: int, profile: Profile) -> random.Random:
@@ -318,18 +395,38 @@ PARTS: Mapping[str, Callable[[World], object]] = {
     "read_marketo": lambda world: world.marketo.feed,
     "read_dynamics": lambda world: world.dynamics.unread,
     "announce": lambda world: world.marketo.announced or world.dynamics.announced,
-    "apply": lambda world: world.appliers.waiting,
+    "apply": lambda world: world.appliers.ready,
     "take_in": lambda world: world.processor.sources,
     "take_in_result": lambda world: world.processor.results,
     "fold": lambda world: world.processor.changes,
+    "a_day_passes": lambda world: world.appliers.unknown,
 }
 """What can happen by itself, and whether it can happen now."""
+
+SPEEDS: Mapping[str, tuple[float, float]] = {"a_day_passes": (-3, -2)}
+"""How quick a part is, between these powers of ten; others differ by a hundred times at most."""
+
+UPSETS: Mapping[str, Callable[[World], object]] = {
+    "a_worker_freezes": lambda world: (
+        len(world._zombies) < ZOMBIES_MAX
+        and (world.processor.sources or world.processor.results or world.processor.changes)
+    ),
+    "a_zombie_wakes_up": lambda world: world._zombies,
+    "rewind": lambda world: world.appliers.can_rewind(),
+    "write_late": lambda world: world.appliers.late(),
+    "answer_again": lambda world: world.appliers.answered,
+    "publish_again": lambda world: world._memory,
+    "read_all_again": lambda world: world.dynamics.records,
+}
+"""What goes wrong now and then, and whether it can now."""
 
 MOVES: Mapping[str, Callable[[World], None]] = {
     name: getattr(World, name)
     for name in (
-        *PARTS, "act", "things_may_go_wrong", "tidy_up",
-        "new_lead", "new_contact", "qualify_it", "new_person", "sync_it", "new_pair",
+        *PARTS,
+        *UPSETS,
+        *("act", "things_may_go_wrong", "tidy_up"),
+        *("new_lead", "new_contact", "qualify_it", "new_person", "sync_it", "new_pair"),
     )
-}  # fmt: skip
+}
 """Everything that can happen, by name."""

@@ -69,10 +69,10 @@ class Playbook:
         """Sync Person to Microsoft."""
         return self.happens("requested", Record("marketo", "person", MARKETO_ID), action="sync_person", **members)
 
-    def lands(self, command: ApplyCommand, **more: Any) -> Playbook:
-        """The stream shows that the command is on its record; members or other values as told."""
+    def lands(self, command: ApplyCommand, *, id: str = MARKETO_ID, **more: Any) -> Playbook:
+        """The stream shows that the command is on its record; members or other values as told. `id`: of a new Marketo person."""
         assert command.fields is not None and command.system
-        record = command.record or Record("marketo", "person", MARKETO_ID)
+        record = command.record or Record("marketo", "person", id)
         members, fields = _split(more)
         members.setdefault("who", OURSELVES)
         shown = {**command.fields, **fields}

@@ -105,3 +105,31 @@ def test_a_rewriting_that_somebodys_save_covered_makes_a_deleted_person_again() 
     book.happens("deleted", Record("marketo", "person", MARKETO_ID))
     book.happens("converted", book.record("dynamics"), contact=CONTACT)
     assert book.contact(lastname="Lovelace", jobtitle="Ceo").to("marketo").operation == "create"
+
+
+def test_a_new_person_is_empty_where_the_field_was_emptied_and_an_edit_of_it_has_seen_that() -> None:
+    """A create carries no empty value, and needs none: that nothing stands there is what it brought."""
+    book = Playbook().contact(lastname="Lovelace", telephone1="1")
+    linked = book.lands(book.to("marketo")).to("dynamics")
+    book.lands(linked, lastname="Lovelace", telephone1="1")
+    told = book.contact(lastname="Lovelace", telephone1=None, revision=1).to("marketo")
+    book.answers(told, "gone")
+    again = book.deleted("marketo").to("marketo")
+    assert again.operation == "create" and again.fields is not None and "phone" not in again.fields
+    book.lands(again, id="901")
+    assert [command.fields for command in book.out if command.system == "marketo"] == []
+    assert book.marketo(id="901", phone="2").to("dynamics").fields == {"telephone1": "2"}
+    assert book.of_kind("collision") == []
+
+
+def test_a_field_emptied_in_a_marketo_person_that_was_deleted_then_stays_empty() -> None:
+    """It had come to Dynamics, and the new person is made without it: nothing brings the value before it back."""
+    book = Playbook().linked_lead(city="a")
+    told = book.dynamics(address1_city="a", telephone1="2", revision=1).to("marketo")
+    emptied = book.marketo(city=None).to("dynamics")
+    book.answers(told, "gone")
+    create = book.deleted("marketo").to("marketo")
+    book.lands(emptied, telephone1="2", lastname="Lovelace")
+    assert create.fields is not None and "city" not in create.fields
+    book.lands(create, id="901")
+    assert [command.fields for command in book.out if command.fields] == [] and book.known.at_rest["city"] is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import signal
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -71,10 +72,11 @@ class Scene:
         return worker
 
     async def remove_worker(self, worker: Worker) -> None:
-        """One less, in good order. It has to end as a worker ends that was asked to."""
+        """One less, in good order. It has to end as a worker ends that was asked to; before it is ready, the signal may end it."""
         self.workers.remove(worker)
+        was_ready = await self._is_ready(worker)
         status = await self.fleet.remove(worker.member)
-        if status != 0:
+        if status != 0 and (was_ready or status != -signal.SIGTERM):
             self.complaints.append(f"{worker.member.name} was asked to stop and ended with status {status}")
 
     async def says(self, worker: Worker) -> str:

@@ -77,8 +77,9 @@ class Chaos:
             await probe.stop()
 
     def findings(self) -> Sequence[str]:
-        """What went wrong while it was done."""
-        return () if self._scene is None else self._scene.complaints
+        """What went wrong while it was done, and what could not be done."""
+        never = [f"{name} never struck" for name, count in self._course.counts.items() if not count]
+        return [*never, *(() if self._scene is None else self._scene.complaints)]
 
     def report(self, messages: int, given_up: int) -> UnderChaos:
         """What was done, and how much was read afterwards."""

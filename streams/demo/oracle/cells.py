@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from schemas.vocabulary import DYNAMICS, MARKETO
+from schemas.vocabulary import DYNAMICS, MARKETO, System
 from streams.demo.oracle.facts import Cell, Edit, FieldFacts, PersonFacts
+from streams.demo.oracle.winners import asks_for_times, is_fickle
 from streams.demo.record import HeldRecord
+from streams.sync.collision import seconds_of
 from streams.sync.messages import Value
 from streams.sync.person import other_system
 from streams.sync.policy import Policy
@@ -22,6 +24,8 @@ class Cells:
     def __init__(self, policy: Policy, complain: Callable[[PersonFacts, str], None]) -> None:
         self.policy, self.complain = policy, complain
         self.edits = 0
+        self.is_timed = asks_for_times(policy)
+        self.shown: dict[int, float] = {}  # edit -> the time of the last row that showed it, where times matter
         self._defaults = {rule.name: rule.default for rule in policy.fields.values() if rule.default is not None}
 
     def canonical(self, held: HeldRecord, values: Mapping[str, Value]) -> dict[str, Value]:
@@ -50,8 +54,11 @@ class Cells:
     def land(self, person: PersonFacts, name: str, held: HeldRecord, sent: Value, stored: Value) -> None:
         """The cell now descends from the edit that was sent, or from what the system made of it on save."""
         facts, system = person.facts(name), held.record.system
+        self._complain_of_blocked(person, name, system, sent)
         edit = facts.latest_with(sent)
         seen = facts.cell(system).seen
+        if edit is not None and edit.system != system:
+            self._note_covered(name, facts, system, edit)
         if edit is None and sent is not None:
             if sent != self._defaults.get(name):
                 self.complain(person, f"{name} = {sent!r} was sent to {system} and never entered anywhere")
@@ -104,8 +111,40 @@ class Cells:
         if held.record.type == "contact" and held.stream != held.id and edit.value is None:
             facts.loose |= {edit.number}
 
+    def _note_covered(self, name: str, facts: FieldFacts, system: System, edit: Edit) -> None:
+        """An edit of the other system lands on all that was entered here without its having been seen."""
+        if not is_fickle(self.policy.fields[name], self.policy):
+            return
+        here = facts.cell(system).seen - edit.seen
+        facts.covered |= {
+            (each.number, edit.number) for each in facts.edits if each.system == system and each.number in here
+        }
+
+    def note_shown(self, person: PersonFacts, system: System, time: str | None) -> None:
+        """A row or a view of the record left the system: an edit may count as made as late as that says."""
+        seconds = seconds_of(time) if self.is_timed else None
+        if seconds is None:
+            return
+        for facts in person.fields.values():
+            edit = facts.cell(system).edit
+            if edit is not None and edit.system == system:
+                self.shown[edit.number] = max(seconds, self.shown.get(edit.number, seconds))
+
+    def _complain_of_blocked(self, person: PersonFacts, name: str, system: System, sent: Value) -> None:
+        """Written once, later writes ignored; what somebody enters in Marketo while we write, nobody can see."""
+        if system not in self.policy.fields[name].block_updates:
+            return
+        before = person.facts(name).cell(system).edit
+        if before is None or before.value in (None, sent):
+            return
+        if system == DYNAMICS or before.system != MARKETO:
+            self.complain(
+                person, f"{name} = {before.value!r} in {system} was written over with {sent!r}; it is blocked"
+            )
+
     def _new(self, facts: FieldFacts, held: HeldRecord, value: Value, seen: frozenset[int], weak: bool) -> Edit:
         self.edits += 1
-        edit = Edit(self.edits, held.record.system, held.id, value, seen, weak)
+        time = (seconds_of(held.time) or 0.0) if self.is_timed else 0.0
+        edit = Edit(self.edits, held.record.system, held.id, value, seen, weak, time)
         facts.edits += (edit,)
         return edit

@@ -14,7 +14,10 @@ Due = Literal["must", "may", "never"]
 
 
 class Edit(NamedTuple):
-    """A value that came into being on a record. `seen`: the edits in sight of which it was made. Weak: made by a system."""
+    """A value that came into being on a record. `seen`: the edits in sight of which it was made. Weak: made by a system.
+
+    `time`: when, in seconds since 1970, where the policy asks for times.
+    """
 
     number: int
     system: System
@@ -22,6 +25,7 @@ class Edit(NamedTuple):
     value: Value
     seen: frozenset[int]
     weak: bool = False
+    time: float = 0.0
 
 
 class Cell(NamedTuple):
@@ -51,6 +55,7 @@ class FieldFacts:
     over_for_contact: frozenset[int] = frozenset()
     on_its_way: frozenset[int] = frozenset()
     meek: frozenset[int] = frozenset()
+    covered: frozenset[tuple[int, int]] = frozenset()  # an edit, and one of the other system that landed on it unseen
     lead_id: str | None = None  # the lead that became a contact
     seen_by_lead: frozenset[int] = frozenset()  # what had stood in the lead's field by then
     seen_when_deleted: frozenset[int] = frozenset()  # what had stood in the field of a Marketo person that is deleted
@@ -92,6 +97,7 @@ class PersonFacts:
     last_type: RecordType = "lead"  # of the last record in Dynamics
     is_shown: bool = False  # a row of the stream in Dynamics was read
     covered: dict[str, int] = field(default_factory=dict)  # weak edits in Dynamics that no row has shown yet
+    must_go: dict[System, str] = field(default_factory=dict)  # streams to be deleted, since the other record was
 
     def facts(self, name: str) -> FieldFacts:
         """The facts of a field."""

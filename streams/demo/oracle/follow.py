@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas.vocabulary import DYNAMICS, MARKETO, OURSELVES, RecordKind, System
+from schemas.vocabulary import DYNAMICS, MARKETO, OURSELVES, System
 from streams.demo.oracle.cells import Cells
 from streams.demo.oracle.due import creation_complaint, note_end, note_request
 from streams.demo.oracle.facts import BLANK, Edit, FieldFacts, PersonFacts
@@ -68,7 +68,12 @@ class Oracle:
             self.cells.land(person, name, held, value, values[name])
 
     def deleted(self, held: HeldRecord) -> None:
-        """A record was deleted by a person."""
+        """A record was deleted, by a person or under the delete policy."""
+        system, known = held.record.system, self.people.get(held.person_key)
+        if held.who == OURSELVES:
+            self._expect_deletion(held)
+        elif known is not None and self._is_certain_pair(known, held):
+            self._let_go(known, other_system(system))
         person = self._end(held, "deleted")
         if held.record.system == MARKETO:
             for facts in person.fields.values():
@@ -107,6 +112,7 @@ class Oracle:
         person = self._person(held.person_key)
         if person.held.get(DYNAMICS) is not held:
             return
+        self.cells.note_shown(person, DYNAMICS, held.time)
         person.is_shown, person.flag_due = True, "never"
         person.covered.clear()
         is_known = MARKETO in person.held or person.ends[MARKETO]
@@ -117,6 +123,7 @@ class Oracle:
         """Somebody ran Sync Person."""
         owner_exists = change.owner is None or change.owner in self.saving[DYNAMICS].owners
         person = self._person(held.person_key)
+        self.cells.note_shown(person, MARKETO, change.time)
         # With one deletion the flag can only mean that one; later it may be an older one's.
         is_certain = change.sync_as == "lead" and len(person.ends[DYNAMICS]) == 1 and self._knows_of_deletion(held)
         note_request(person, owner_exists, is_certain)
@@ -140,7 +147,7 @@ class Oracle:
         """The edits of which one must stand at rest."""
         dynamics = person.held.get(DYNAMICS)
         record_type = None if dynamics is None or dynamics.record.type == "person" else dynamics.record.type
-        return standing(person.facts(name), self.policy.fields[name], record_type, self.policy)
+        return standing(person.facts(name), self.policy.fields[name], record_type, self.policy, self.cells.shown)
 
     def _expect_creation(self, person: PersonFacts, held: HeldRecord, command: ApplyCommand | None) -> None:
         system = held.record.system
@@ -153,13 +160,30 @@ class Oracle:
         if complaint is not None:
             self._complain(person, f"{system} record {held.id} {complaint}")
 
+    def _expect_deletion(self, held: HeldRecord) -> None:
+        """Ours: the policy says so, and somebody deleted the other one."""
+        person, system = self._person(held.person_key), held.record.system
+        ends = person.ends[other_system(system)]
+        if system not in self.policy.propagate_deletes_to or "deleted" not in ends:
+            self._complain(person, f"{system} record {held.id} was deleted and nobody called for it")
+
+    def _is_certain_pair(self, person: PersonFacts, held: HeldRecord) -> bool:
+        """Whether both records are known to belong together, and nothing keeps what happens to one from the other."""
+        dynamics = person.held.get(DYNAMICS)
+        is_read = dynamics is not None and dynamics.shown and not self._is_kept_out(dynamics)
+        return is_read and self._knows_of_record(person) and person.held.get(held.record.system) is held
+
+    def _let_go(self, person: PersonFacts, system: System) -> None:
+        if system in self.policy.propagate_deletes_to and system in person.held:
+            person.must_go[system] = person.held[system].stream
+
     def _end(self, held: HeldRecord, how: str) -> PersonFacts:
         """A record is no more: what is settled and at rest stays settled, what is in motion may stand or not."""
         person, system = self._person(held.person_key), held.record.system
         if person.held.get(system) is not held:
             return person
         for name, facts in person.fields.items():
-            self._close(person, name, facts, system, held.record.type)
+            self._close(person, name, facts, system)
         del person.held[system]
         if held.record.type != "person":
             person.last_type = held.record.type
@@ -169,7 +193,7 @@ class Oracle:
             person.covered.clear()
         return person
 
-    def _close(self, person: PersonFacts, name: str, facts: FieldFacts, ending: System, kind: RecordKind) -> None:
+    def _close(self, person: PersonFacts, name: str, facts: FieldFacts, ending: System) -> None:
         """Where one edit is left, the survivor must hold it; where two had collided, both records must, to be done with it."""
         stands, last = self.may_stand(person, name), unseen(facts)
         holders = (other_system(ending),) if len(last) == 1 else (MARKETO, DYNAMICS)
@@ -177,7 +201,8 @@ class Oracle:
             lost = [edit for edit in last if edit.number != stands[0].number]
             facts.over |= {edit.number for edit in lost}
             facts.on_its_way |= {edit.number for edit in lost if self._may_be_on_its_way(facts, edit, ending)}
-            if kind == "contact":
+            dynamics = person.held.get(DYNAMICS)
+            if dynamics is not None and dynamics.record.type == "contact":
                 facts.over_for_contact |= {edit.number for edit in lost if edit.system == MARKETO}
         else:
             facts.loose |= {edit.number for edit in facts.edits}

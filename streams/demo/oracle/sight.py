@@ -6,16 +6,24 @@ system; the record type's authority decides between them.
 
 from __future__ import annotations
 
-from schemas.vocabulary import DYNAMICS, MARKETO, RecordType, System
+from collections.abc import Mapping
+
+from schemas.vocabulary import MARKETO, RecordType, System
 from streams.demo.oracle.facts import Edit, FieldFacts
+from streams.demo.oracle.winners import Dated, may_win
 from streams.sync.policy import FieldRule, Policy
 
 BLANK_EDIT = Edit(0, MARKETO, "", None, frozenset(), weak=True)
 """The empty value that stood before anybody entered anything."""
 
 
-def standing(facts: FieldFacts, rule: FieldRule, record_type: RecordType | None, policy: Policy) -> list[Edit]:
-    """The edits of which one must stand at rest; none where nobody and nothing ever gave a value."""
+def standing(
+    facts: FieldFacts, rule: FieldRule, record_type: RecordType | None, policy: Policy, shown: Mapping[int, float]
+) -> list[Edit]:
+    """The edits of which one must stand at rest; none where nobody and nothing ever gave a value.
+
+    `shown`: edit -> the time of the last row that showed it, where times matter.
+    """
     top = unseen(facts)
     if all(edit.number in facts.loose for edit in top):
         return [*top, *_weak(facts), *([BLANK_EDIT] if top else [])]
@@ -23,17 +31,25 @@ def standing(facts: FieldFacts, rule: FieldRule, record_type: RecordType | None,
         return top
     if len(top) > 2 or top[0].system == top[1].system or any(edit.number in facts.loose for edit in top):
         return top
-    if (
-        any(edit.number in facts.meek for edit in top)
-        or rule.winner == "latest"
-        or rule.unless_blank
-        or record_type is None
-    ):
+    if any(edit.number in facts.meek for edit in top) or record_type is None:
         return top
-    winner = _winner(rule, record_type, policy)
-    if winner == MARKETO or not _may_be_settled_as_lead(facts, top):
-        return [edit for edit in top if edit.system == winner]
-    return top
+    types: set[RecordType] = {record_type, "lead"} if _may_be_settled_as_lead(facts, top) else {record_type}
+
+    def may_win_of(one: Edit, other: Edit) -> set[System]:
+        pair = [Dated(edit, shown.get(edit.number, edit.time)) for edit in (one, other)]
+        marketo, dynamics = pair if one.system == MARKETO else reversed(pair)
+        return {winner for each in types for winner in may_win(marketo, dynamics, rule, each, policy)}
+
+    winners = may_win_of(*top)
+    for lost, last in (top, reversed(top)):
+        if any(last.system in may_win_of(lost, earlier) for earlier in _landed_on(facts, lost) if earlier != last):
+            winners.add(last.system)  # it may have been overruled, and done with, when that came
+    return [edit for edit in top if edit.system in winners]
+
+
+def _landed_on(facts: FieldFacts, edit: Edit) -> list[Edit]:
+    """The other system's edits that landed on this one without its having been seen."""
+    return [each for each in facts.edits if (edit.number, each.number) in facts.covered]
 
 
 def unseen(facts: FieldFacts) -> list[Edit]:
@@ -49,12 +65,6 @@ def unseen(facts: FieldFacts) -> list[Edit]:
 def _weak(facts: FieldFacts) -> list[Edit]:
     """Nobody entered anything: what the systems filled in stands."""
     return [edit for edit in facts.edits if edit.weak and edit.number not in facts.over]
-
-
-def _winner(rule: FieldRule, record_type: RecordType, policy: Policy) -> System:
-    if rule.winner == "marketo":
-        return MARKETO
-    return DYNAMICS if rule.winner == "dynamics" else policy.authority[record_type]
 
 
 def _may_be_settled_as_lead(facts: FieldFacts, top: list[Edit]) -> bool:

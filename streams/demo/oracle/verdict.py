@@ -10,7 +10,9 @@ from streams.demo.oracle.due import marketo_may_be_due, pending_from_dynamics
 from streams.demo.oracle.facts import PersonFacts
 from streams.demo.oracle.follow import Oracle
 from streams.demo.oracle.rest import Blocked, agrees, blocked, is_alike_field, is_kept_out, orbit, value_held
+from streams.demo.oracle.sight import unseen
 from streams.sync.messages import Value
+from streams.sync.person import other_system
 from streams.sync.policy import FieldRule
 
 MICROSOFT_TYPES: Mapping[RecordKind, str] = {"lead": "Lead", "contact": "Contact"}
@@ -54,6 +56,7 @@ def judge(oracle: Oracle, person: PersonFacts, open_errors: Collection[System]) 
     if not is_kept_out(oracle, person):
         yield from _errors(person, blocks, open_errors)
     yield from _missing(oracle, person, blocks)
+    yield from _left_over(oracle, person)
     if len(person.held) == 2:
         yield from _pair(oracle, person, blocks)
     else:
@@ -80,10 +83,20 @@ def _missing(oracle: Oracle, person: PersonFacts, blocks: Mapping[System, Blocke
         yield Difference(person.key, MARKETO, "there should be a record")
 
 
+def _left_over(oracle: Oracle, person: PersonFacts) -> Iterator[Difference]:
+    """Under the delete policy a record follows the other one; what the filter keeps out follows nothing."""
+    for system, stream in person.must_go.items():
+        held = person.held.get(system)
+        if held is not None and held.stream == stream and not is_kept_out(oracle, person):
+            yield Difference(person.key, system, "the record should have been deleted with the other one")
+
+
 def _must_be_in_marketo(oracle: Oracle, person: PersonFacts) -> bool:
     """Its first record there was called for, or an edit made in Dynamics stands that the deleted one never got."""
     if not person.ends[MARKETO]:
-        return person.marketo_due == "must"
+        return person.marketo_due == "must" and not (
+            is_kept_out(oracle, person) and _was_broken_for_marketo(oracle, person)
+        )
     held = person.held.get(DYNAMICS)
     if held is None or not marketo_may_be_due(oracle.policy, person) or is_kept_out(oracle, person):
         return False
@@ -96,6 +109,12 @@ def _must_be_in_marketo(oracle: Oracle, person: PersonFacts) -> bool:
     )
 
 
+def _was_broken_for_marketo(oracle: Oracle, person: PersonFacts) -> bool:
+    """Whether a value may have held its creation back until the filter did."""
+    edits = ((name, edit.value) for name, facts in person.fields.items() for edit in facts.edits)
+    return any((MARKETO, name, value) in oracle.broken for name, value in edits)
+
+
 def _pair(oracle: Oracle, person: PersonFacts, blocks: Mapping[System, Blocked]) -> Iterator[Difference]:
     kind = person.held[DYNAMICS].record.type
     if is_kept_out(oracle, person):
@@ -103,8 +122,8 @@ def _pair(oracle: Oracle, person: PersonFacts, blocks: Mapping[System, Blocked])
     for rule in oracle.policy.fields.values():
         if is_alike_field(rule, kind):
             yield from _field(oracle, person, rule, kind, blocks)
-        elif rule.computed is None and rule.marketo and rule.column(kind) and not rule.block_updates:
-            yield from _one_way(oracle, person, rule, blocks)
+        elif rule.computed is None and rule.marketo and rule.column(kind):
+            yield from (_written_once if rule.block_updates else _one_way)(oracle, person, rule, blocks)
         elif rule.computed == "record_type" and blocks[MARKETO] == "no":
             yield from _type(person, rule, kind)
 
@@ -141,6 +160,22 @@ def _one_way(
     is_stated = any(edit.record_id == sender.id for edit in person.facts(rule.name).edits)
     if is_stated and blocks[receiver] == "no" and marketo != dynamics:
         yield Difference(person.key, rule.name, f"{rule.direction}: marketo {marketo!r}, dynamics {dynamics!r}")
+
+
+def _written_once(
+    oracle: Oracle, person: PersonFacts, rule: FieldRule, blocks: Mapping[System, Blocked]
+) -> Iterator[Difference]:
+    """Where updates are blocked, something was written all the same if there was anything to write; emptied, it stays so."""
+    emptied = {edit.system for edit in person.facts(rule.name).edits if edit.value is None}
+    for system in rule.block_updates - emptied:
+        there = value_held(oracle, person, other_system(system), rule)
+        if blocks[system] == "no" and there is not None and value_held(oracle, person, system, rule) is None:
+            yield Difference(person.key, rule.name, f"{system} holds nothing, the other system {there!r}")
+    last = unseen(person.facts(rule.name))
+    for system in {MARKETO, DYNAMICS} - rule.block_updates if len(last) == 1 else ():
+        held = value_held(oracle, person, system, rule)
+        if last[0].system != system and blocks[system] == "no" and held != last[0].value:
+            yield Difference(person.key, rule.name, f"{system} holds {held!r}; right is {last[0].value!r}")
 
 
 def _single(oracle: Oracle, person: PersonFacts, in_error: Collection[System]) -> Iterator[Difference]:
