@@ -60,7 +60,7 @@ class TwoSystems(RuleBasedStateMachine):
         """What people asked for reaches the streams."""
         self.world.announce()
 
-    @precondition(lambda self: bool(self.world.appliers.waiting))
+    @precondition(lambda self: bool(self.world.appliers.ready))
     @rule()
     def an_applier_works(self) -> None:
         """Once, twice, without an answer, or not at all."""

@@ -70,13 +70,13 @@ class RestAppliers(Appliers):
     def work(self, key: Queue, now: float, faults: Faults) -> tuple[str, list[ApplyResult]]:
         if key[0] == MARKETO:
             return super().work(key, now, faults)
-        command = self.waiting[key][0]
+        command = self._waiting[key][0]
         maybe_done = command.command_id in self._tried
         self._tried.add(command.command_id)
         results = self._world.apply_by_rest(command, maybe_done)
         if results is None or self.random.random() < faults.again:
             return f"is killed over {told(command)}", []
-        self._done(key)
+        self._finish(key, command)
         return f"applies {told(command)} -> {', '.join(map(told_result, results)) or 'landed'}", results
 
 
