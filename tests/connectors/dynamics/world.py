@@ -15,7 +15,6 @@ from typing import Any
 from schemas.vocabulary import DYNAMICS, MARKETO
 from streams.demo.entering import Inventor
 from streams.demo.record import HeldRecord, Published
-from streams.demo.users import Crowd
 from streams.simulators.dynamics.app import build_dynamics_app
 from streams.simulators.dynamics.instance import DynamicsInstance
 from streams.simulators.dynamics.tokens import DynamicsCredentials
@@ -25,6 +24,7 @@ from streams.simulators.serving import serving
 from streams.sync.messages import ApplyCommand, ApplyResult
 from tests.connectors.dynamics.scene import SECRET, TENANT, Scene
 from tests.simulation.appliers import Appliers, Queue
+from tests.simulation.people import WildCrowd
 from tests.simulation.profiles import Faults, Profile
 from tests.simulation.telling import told_command as told
 from tests.simulation.telling import told_result
@@ -103,7 +103,9 @@ class RestWorld(World):
         )
         self.dynamics.read_by_rest = self.read_by_rest
         inventor = Inventor(self.policy, self.random, saving, profile.mix.spoiled, profile.few_values)
-        self.crowd = Crowd(self.policy, self.marketo, self.dynamics, self.oracle, inventor, profile.mix, self.random)
+        self.crowd = WildCrowd(
+            self.policy, self.marketo, self.dynamics, self.oracle, inventor, profile.mix, self.random
+        )
         self.appliers = RestAppliers(self)
         self._chance = random.Random(f"rest/{profile.name}/{seed}")  # how often it is drawn hangs on the machine
         self._faults = RestFaults(FaultPlan(shares), self._chance)
@@ -147,7 +149,7 @@ class RestWorld(World):
         return self._runner.run(self._killed_or_done(work))
 
     async def _killed_or_done(self, work: Coroutine[Any, Any, Any]) -> Any | None:
-        if not self._crashes():
+        if self.random.random() >= self.faults.crashes:
             return await work
         task = asyncio.ensure_future(work)
         for _ in range(self._chance.randint(1, TURNS_MAX)):
