@@ -7,7 +7,6 @@ import pytest
 from tests.connectors.dynamics.world import RestWorld
 from tests.simulation.profiles import PROFILES
 
-
 JUDGED_BY_TIMES = {"winners", "window"}
 """Which of two edits is the later hangs on when a row was told, and the oracle knows that of the simulated feed only."""
 
