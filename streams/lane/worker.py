@@ -94,16 +94,19 @@ async def _end(app: LaneApp, starting: asyncio.Task[None], stop: asyncio.Event) 
 
 
 async def _stop(app: LaneApp, starting: asyncio.Task[None]) -> bool:
-    """Finish the batch in hand and leave the group, within a limit."""
-    try:
-        await asyncio.wait_for(app.stop(), STOP_SECONDS)
-    except TimeoutError:
+    """Finish the batch in hand and leave the group, within a limit.
+
+    Not by `wait_for`: that waits for what it has cancelled, and Faust's services keep a cancellation to themselves and go on.
+    """
+    stopping = asyncio.create_task(app.stop(), name="stop")
+    await asyncio.wait({stopping}, timeout=STOP_SECONDS)
+    starting.cancel()
+    if not stopping.done():
         log.critical("not stopped within %.0f seconds", STOP_SECONDS)
+        stopping.cancel()
         return False
-    finally:
-        starting.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await starting
+    await asyncio.wait({starting}, timeout=STOP_SECONDS)  # nor does a start have to heed it
+    await stopping
     return True
 
 

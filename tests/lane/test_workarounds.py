@@ -218,7 +218,7 @@ def test_no_folder_is_made_where_the_worker_is_started(
 
 
 STUCK = """
-import asyncio, os, signal, sys, threading
+import asyncio, contextlib, os, signal, sys, threading
 from streams.lane import BatchAgent, BatchResult, LaneSettings, create_app, worker
 
 worker.STOP_SECONDS = 0.2
@@ -229,7 +229,9 @@ async def start():
 
 async def stop():
     threading.Thread(target=threading.Event().wait).start()
-    await asyncio.Event().wait()
+    while True:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
 
 app.start, app.stop = start, stop
 worker.main(app)
@@ -237,7 +239,7 @@ worker.main(app)
 
 
 def test_a_worker_that_cannot_be_stopped_ends_all_the_same() -> None:
-    """A thread that never ends would keep the process, and its supervisor waiting (robinhood/faust#484)."""
+    """A thread that never ends would keep the process, and its supervisor waiting (robinhood/faust#484); so would a service that does not heed its cancellation."""
     done = subprocess.run([sys.executable, "-c", STUCK], cwd=ROOT, timeout=30, capture_output=True, check=False)
     assert done.returncode == EX_HUNG, done.stderr.decode()
 
