@@ -11,14 +11,14 @@ from streams.cloudevents import headers, source_of, type_of
 
 
 def test_headers_of_a_message_whose_cause_has_a_time() -> None:
-    assert headers("marketo-8801", type_of("person-change/1"), source_of("intake"), "2026-09-01T09:14:07Z") == (
+    assert headers("marketo-8801", type_of("person-change/1"), source_of("intake"), "2026-09-01T09:14:07Z") == [
         ("content-type", b"application/json"),
         ("ce_specversion", b"1.0"),
         ("ce_type", b"leadsync.person-change.v1"),
         ("ce_source", b"/leadsync/intake"),
         ("ce_id", b"marketo-8801"),
         ("ce_time", b"2026-09-01T09:14:07Z"),
-    )
+    ]
 
 
 def test_without_a_known_time_there_is_no_time_header() -> None:
