@@ -91,7 +91,7 @@ def test_a_revision_that_follows_neither_the_last_nor_the_record_is_found() -> N
     people, record = People(), Record("marketo", "person", "775")
     shown = PersonChange(
         change_id="c", person_key="ada", policy=default_policy().digest, kind="updated", system="marketo",
-        record=record, version=1, revision=7,
+        record=record, version=1, fields={}, revision=7,
     )  # fmt: skip
     course = Course()
     for revision, found in ((1, 0), (2, 0), (8, 0), (10, 1)):
