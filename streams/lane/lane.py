@@ -36,6 +36,7 @@ class Lane:
         self.agent, self.topic, self.partition = agent, topic, partition
         self.table = agent.tables.get(topic)
         self.transactor = transactor
+        self.position: int | None = None  # the next offset to handle; None until it is known where to begin
         self.store: Store = MemoryStore() if store is None else store
         self.waiting_records = 0
         self._waiting_bytes = 0
@@ -54,6 +55,11 @@ class Lane:
         """Twice a batch is enough to never wait for the fetcher."""
         settings = self._settings
         return self.waiting_records >= 2 * settings.batch_records or self._waiting_bytes >= 2 * settings.batch_bytes
+
+    @property
+    def in_doubt(self) -> bool:
+        """A commit failed, and whether it holds only the broker knows: table and position may be behind it."""
+        return self._committing
 
     @property
     def oldest_timestamp_ms(self) -> int | None:
@@ -116,6 +122,7 @@ class Lane:
         follows = await self.transactor.commit(result.outputs, self._changelog, result.writes, offset)
         if result.writes:
             self.store.keep(result.writes, result.counted, follows, at)
+        self.position = offset
         self._committing = False
         done = perf_counter()
         self._finish(batch, result, handled - began, done - handled)

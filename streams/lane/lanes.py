@@ -3,8 +3,10 @@
 `assume` is the order on which everything rests: fence, load, seek, and only then start. Each step is safe because of the
 one before: after the fence nobody else can commit, so what is loaded and where we seek to cannot move any more.
 
-A partition held before and after a rebalance keeps its producer and its store, provided the two generations follow each
-other: then nobody had it in between. Were that ever wrong, the producer would be fenced and its next commit refused.
+A partition held before and after a rebalance keeps its producer, its store and its position, provided the two generations
+follow each other: then nobody had it in between. Were that ever wrong, the producer would be fenced and its next commit
+refused. The broker is not asked for the position: it answers a commit before the offset counts, and for some milliseconds
+more it would put us before what we have committed. A fence waits until the commits before it count.
 One that goes elsewhere leaves its store closed where it is, if it lasts, for a warm return.
 
 The *epoch* rises whenever positions change. Records carry the epoch of the seek they were fetched after; those of an
@@ -30,7 +32,10 @@ from streams.lane.transaction import Transactor
 log = logging.getLogger(__name__)
 
 Partition = tuple[str, int]
-Seek = Callable[[Collection[Partition], int], Awaitable[None]]
+Seek = Callable[[Mapping[Partition, int | None], int], Awaitable[Mapping[Partition, int]]]
+"""Put each partition to its offset, or to the group's commit where none is known; what is taken from then on is of the epoch
+given. Returns where each was put."""
+
 Load = Callable[[LaneSettings, Mapping[tuple[str, int], Store], Observer], Awaitable[None]]
 
 
@@ -136,9 +141,10 @@ class Lanes:
         await self._open(fresh.values())
         self._lanes.update(fresh)
         self._refuse_if_superseded(epoch)
-        await seek(wanted, epoch)
+        positions = await seek({at: lane.position for at, lane in self._lanes.items()}, epoch)
         self._refuse_if_superseded(epoch)
-        for lane in self.held:
+        for at, lane in self._lanes.items():
+            lane.position = positions[at]
             lane.start(self._fail)
         self._room.set()
         self._observer.assigned(frozenset(wanted))
@@ -160,7 +166,7 @@ class Lanes:
             raise
 
     def _release(self, wanted: set[Partition], *, follows: bool) -> list[Lane]:
-        lost = [partition for partition in self._lanes if not follows or partition not in wanted]
+        lost = [at for at, lane in self._lanes.items() if not follows or at not in wanted or lane.in_doubt]
         return [self._lanes.pop(partition) for partition in lost]
 
     def _new_lane(self, topic: str, partition: int) -> Lane:

@@ -49,7 +49,7 @@ class LaneRecovery(Recovery):
         app, consumer = self.app, self.app.consumer
         assignment = consumer.assignment()
         app.flow_control.clear()
-        await app.lanes.assume(assignment, generation, consumer.seek_to_commits)
+        await app.lanes.assume(assignment, generation, consumer.put_at)
         if app.consumer_generation_id != generation:
             raise SupersededError  # the next assignment is on its way here, and nothing has flowed yet
         # No await from the seek to here, or records could flow into an assignment that is no longer ours.

@@ -99,17 +99,20 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
         # No await between the taking of the records, inside getmany, and this line.
         return self._epoch, records
 
-    async def seek_to_commits(self, partitions: Collection[Partition], epoch: int) -> None:
-        """Put each partition to its committed offset, or its beginning, and mark what is taken from now on."""
-        await self.run_in_thread(self._in_thread_seek([TopicPartition(*partition) for partition in partitions], epoch))
+    async def put_at(self, positions: Mapping[Partition, int | None], epoch: int) -> Mapping[Partition, int]:
+        """Put each partition to its offset, else to its commit, else to its beginning; mark what is taken from now on."""
+        return await self.run_in_thread(self._in_thread_seek(positions, epoch))
 
-    async def _in_thread_seek(self, tps: list[TopicPartition], epoch: int) -> None:
+    async def _in_thread_seek(self, positions: Mapping[Partition, int | None], epoch: int) -> Mapping[Partition, int]:
         consumer = self._ensure_consumer()
-        offsets = await starts(consumer, tps)
+        known = {at: offset for at, offset in positions.items() if offset is not None}
+        asked = await starts(consumer, [TopicPartition(*at) for at in positions.keys() - known.keys()])
+        offsets = {**known, **asked}
         # Together, without an await: records are of the old epoch before this and of the new one after it.
-        for tp, offset in offsets.items():
-            consumer.seek(tp, offset)
+        for at, offset in offsets.items():
+            consumer.seek(TopicPartition(*at), offset)
         self._epoch = epoch
+        return offsets
 
     async def refuse_group_errors(self) -> None:
         """Raise what ended the membership: not authorised, another way of assigning, a worker of our instance id, and the like."""
@@ -210,8 +213,8 @@ class LaneConsumer(driver.Consumer):
         """Faust asks for this before partitions are given up: the batch in hand is finished, the rest is dropped."""
         await self.app.lanes.halt()
 
-    async def seek_to_commits(self, partitions: Collection[Partition], epoch: int) -> None:
-        await self._thread.seek_to_commits(partitions, epoch)
+    async def put_at(self, positions: Mapping[Partition, int | None], epoch: int) -> Mapping[Partition, int]:
+        return await self._thread.put_at(positions, epoch)
 
     async def lags(self) -> Mapping[Partition, int]:
         """Per held partition: what is neither committed nor known to be empty of records."""

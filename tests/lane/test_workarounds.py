@@ -95,8 +95,9 @@ class Feed:
             asyncio.Queue.put_nowait(self.queue, self.position)
             self.position += 1
 
-    async def seek_to_commits(self, partitions: Any, epoch: int) -> None:
+    async def put_at(self, positions: Any, epoch: int) -> Any:
         await self.perform_seek()
+        return dict.fromkeys(positions, self.committed)
 
     @property
     def next_handled(self) -> int:
