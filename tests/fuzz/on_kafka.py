@@ -55,6 +55,9 @@ COPIES = 3
 RAW_NAME, NO_NAME = "name-of-no-text", b"\xff\xfe\xed\xa0-of-no-text"
 """A header's name as the producer takes it, and the bytes, no UTF-8, that go out in its place."""
 
+ATTRIBUTES_LOW_BYTE, COMPRESSION_BITS = 22, 0b111
+"""Where a record batch (magic 2) tells how it is compressed."""
+
 COMPRESSIONS: list[str | None] = [None, None, "gzip"]
 COMPRESSIONS += [name for name, there in (("lz4", has_lz4), ("snappy", has_snappy), ("zstd", has_zstd)) if there()]
 OUTPUTS = (
@@ -230,9 +233,13 @@ def _batches(producer: Any, lot: list[Sent], random: Random) -> Iterator[tuple[A
 
 
 def with_raw_names(batch: Any) -> Any:
-    """Put bytes that are no text in the place of the names that stand for them; a compressed batch goes as it is."""
+    """Put bytes that are no text in the place of the names that stand for them; a compressed batch goes as it is.
+
+    The name may stand in a compressed batch letter by letter: what is put there breaks the checksum of its contents.
+    """
     data = bytearray(batch._build())
-    if RAW_NAME.encode() in data:
+    is_compressed = data[ATTRIBUTES_LOW_BYTE] & COMPRESSION_BITS
+    if not is_compressed and RAW_NAME.encode() in data:
         data = data.replace(RAW_NAME.encode(), NO_NAME)
         struct.pack_into(">I", data, 17, calc_crc32c(bytes(data[21:])))
         batch._buffer = bytes(data)
