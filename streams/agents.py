@@ -127,22 +127,21 @@ class Intake:
                     outputs.append(rejected(batch, record, change, FROM_INTAKE, self._topic, self._tally))
                     continue
                 key = record.key or b""
-                learned = links.get(key) or batch.table.get(key)
+                link = links.get(key) or batch.table.get(key)
                 try:
-                    resolved = self._resolved(key.decode(), change, learned, policy)
+                    resolved = self._resolved(key.decode(), change, link, policy)
                     outputs += [self._packed(each) for each in resolved.changes]
                 except Unreadable as error:
                     outputs.append(rejected(batch, record, error, FROM_INTAKE, self._topic, self._tally))
                     continue
-                linked = resolved.person_key.encode()
-                if linked != learned:
-                    links[key] = linked
+                if resolved.link != link:
+                    links[key] = resolved.link
         return BatchResult(outputs, links)
 
     @staticmethod
-    def _resolved(stream: str, change: SourceChange, learned: bytes | None, policy: Policy) -> Resolved:
+    def _resolved(stream: str, change: SourceChange, link: bytes | None, policy: Policy) -> Resolved:
         try:
-            return resolve_change(stream, change, learned.decode() if learned else None, policy)
+            return resolve_change(stream, change, link, policy)
         except (
             Exception
         ) as error:  # whatever a value made the core raise: the change is rejected, the partition goes on

@@ -2,7 +2,10 @@
 
 The person is the one whose key the change carries (read off the record's key field), else the one whom the stream was
 linked to earlier, else a new person whose key follows from system and stream. When a change carries another person than
-the link, the old person lets go of the record in the same breath. (Design, "Flow".)
+the link, the old person lets go of the record in the same breath; unless it is older than the change that made the link,
+which only a repeat can be: what is over does not come again. (Design, "Flow", "Contracts".)
+
+A link is kept as bytes: the person key and, behind a NUL, the version of the change that made it, if that had one.
 """
 
 from __future__ import annotations
@@ -20,16 +23,42 @@ SPELT = (int, str)
 
 
 class Resolved(NamedTuple):
-    """The changes of persons that one change of a record makes, and the person to whom its stream is linked now."""
+    """The changes of persons that one change of a record makes, and the link of its stream from now on."""
 
     changes: tuple[PersonChange, ...]
-    person_key: str
+    link: bytes
 
 
-def resolve_change(stream: str, change: SourceChange, learned: str | None, policy: Policy) -> Resolved:
-    """Resolve a record's change to its person. `learned`: the person key of the stream's link, if there is one."""
+def link_to(person_key: str, version: int | None = None) -> bytes:
+    """The link to a person, made by a change of this version."""
+    return b"%b\0%b" % (person_key.encode(), b"" if version is None else b"%d" % version)
+
+
+def person_of(link: bytes) -> str:
+    """The person key of a link."""
+    return _parts(link)[0]
+
+
+def _parts(link: bytes) -> tuple[str, int | None]:
+    person_key, _, version = link.rpartition(b"\0")
+    return person_key.decode(), int(version) if version else None
+
+
+def resolve_change(stream: str, change: SourceChange, link: bytes | None, policy: Policy) -> Resolved:
+    """Resolve a record's change to its person. `link`: that of its stream, if there is one."""
     record = change.record
-    person_key = change.person_key or learned or person_key_of(record.system, stream)
+    if link is None:
+        learned = None
+        person_key = change.person_key or person_key_of(record.system, stream)
+        link = link_to(person_key, change.version)
+    else:
+        learned, since = _parts(link)
+        person_key = change.person_key or learned
+        if person_key != learned:
+            if change.version is None or since is None or change.version > since:
+                link = link_to(person_key, since if change.version is None else change.version)
+            else:
+                person_key = learned
     resolved = PersonChange(
         change_id=change.change_id,
         person_key=person_key,
@@ -56,8 +85,8 @@ def resolve_change(stream: str, change: SourceChange, learned: str | None, polic
         contact=change.contact,
     )
     if learned is None or learned == person_key:
-        return Resolved((resolved,), person_key)
-    return Resolved((_unlinked(stream, change, learned, policy), resolved), person_key)
+        return Resolved((resolved,), link)
+    return Resolved((_unlinked(stream, change, learned, policy), resolved), link)
 
 
 def _unlinked(stream: str, change: SourceChange, person_key: str, policy: Policy) -> PersonChange:

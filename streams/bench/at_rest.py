@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaProducer
 from schemas.vocabulary import DYNAMICS, MARKETO, System
 from streams.bench.load import Load
 from streams.bench.systems import VALUES, Person, Systems, own_name
+from streams.intake import link_to
 from streams.lane.partitions import murmur2
 from streams.settings import Settings
 from streams.sync.messages import Value
@@ -35,7 +36,7 @@ FIRST_EDIT = 2_000_000
 """Above everybody's number, so that nobody enters what a person at rest holds; and short, for postal codes of 20 characters."""
 TABLES = ("people", "dynamics-links", "marketo-links")
 
-ROW_VERSION, FEED_VERSION, REVISION, CREATION = 2, 1, 1, 1
+FIRST_VERSION, ROW_VERSION, FEED_VERSION, REVISION, CREATION = 1, 2, 1, 1, 1
 """At rest: the lead was created and then given its key, the person was created; one command to each system."""
 
 
@@ -83,10 +84,10 @@ def entries(load: Load, numbers: Iterable[int]) -> Iterator[Entry]:
     rules = load.rules()
     for number in numbers:
         person = Person(number, {})
-        key = person.key.encode()
-        yield Entry("people", key, encode_person(_state(person, values_of(rules, number))))
-        yield Entry("dynamics-links", person.lead.id.encode(), key)
-        yield Entry("marketo-links", person.marketo.id.encode(), key)
+        yield Entry("people", person.key.encode(), encode_person(_state(person, values_of(rules, number))))
+        link = link_to(person.key, FIRST_VERSION)
+        yield Entry("dynamics-links", person.lead.id.encode(), link)
+        yield Entry("marketo-links", person.marketo.id.encode(), link)
 
 
 def _state(person: Person, values: dict[str, Value]) -> PersonState:

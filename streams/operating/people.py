@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from schemas.vocabulary import DYNAMICS, MARKETO, SYSTEMS, System
+from streams.intake import person_of
 from streams.operating.reading import Reader
 from streams.operating.refused import Refused
 from streams.sync.messages import Record
@@ -49,7 +50,7 @@ async def find_person(reader: Reader, name: str) -> Person:
 
 async def _of_record(reader: Reader, system: System, record_id: str) -> Person:
     link = await reader.latest(changelog_topic(reader.settings, f"{system}-links"), record_id.encode())
-    if link is not None and (state := await _state(reader, key := link.value.decode())) is not None:
+    if link is not None and (state := await _state(reader, key := person_of(link.value))) is not None:
         return Person(key, state)
     found = await _holding(reader, system, record_id)  # a contact's id is no stream where it came from a lead
     if found is None:
@@ -91,15 +92,15 @@ async def people_in_error(reader: Reader) -> list[Person]:
 
 async def streams_of(reader: Reader, system: System, keys: Collection[str]) -> Mapping[str, Streams]:
     """The streams of a system that are linked to each of these people, in one reading of the links."""
-    wanted = {key.encode() for key in keys}
-    linked: dict[bytes, tuple[bytes, int]] = {}
+    wanted = set(keys)
+    linked: dict[bytes, tuple[str, int]] = {}
     async for record in reader.records(changelog_topic(reader.settings, f"{system}-links")):
         linked.pop(record.key, None)
-        if record.value in wanted:
-            linked[record.key] = record.value, record.partition
+        if record.value is not None and (key := person_of(record.value)) in wanted:
+            linked[record.key] = key, record.partition
     streams: dict[str, dict[str, int]] = defaultdict(dict)
     for stream, (key, partition) in linked.items():
-        streams[key.decode()][stream.decode()] = partition
+        streams[key][stream.decode()] = partition
     return streams
 
 

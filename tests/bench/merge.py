@@ -150,15 +150,15 @@ class Merge:
         self._policy = policy
         self._read, self._write = edges
 
-    def change(self, record: Received, system: System, learned: str | None) -> tuple[list[Sent], str | None]:
-        """One change of a record: what intake sends, and the person to whom its stream is linked now."""
+    def change(self, record: Received, system: System, link: bytes | None) -> tuple[list[Sent], bytes | None]:
+        """One change of a record: what intake sends, and the link of its stream from now on."""
         try:
             stream = key_of(record.key)
             change = of_its_stream(self._read(schemas.SourceChange, record.value), stream, system)
         except Unreadable as error:
-            return [_rejected(record, error, FROM_INTAKE)], learned
-        resolved = resolve_change(stream, change, learned, self._policy)
-        return [self._person_change(each) for each in resolved.changes], resolved.person_key
+            return [_rejected(record, error, FROM_INTAKE)], link
+        resolved = resolve_change(stream, change, link, self._policy)
+        return [self._person_change(each) for each in resolved.changes], resolved.link
 
     def result(self, record: Received, system: System) -> list[Sent]:
         """One answer of a system: what intake sends."""

@@ -105,10 +105,9 @@ class Plain:
         async def intake(stream: Any) -> None:
             async for event in stream.events():
                 link = links.get(event.key)
-                learned = None if link is None else link.decode()
-                sent, linked = self._merge.change(received(event), system, learned)
-                if linked is not None and linked != learned:
-                    links[event.key] = linked.encode()
+                sent, linked = self._merge.change(received(event), system, link)
+                if linked is not None and linked != link:
+                    links[event.key] = linked
                 await self._send(sent)
 
     def _attach_results(self, system: System) -> None:

@@ -87,10 +87,10 @@ class Streaming:
     def _changes(
         self, system: System, body: bytes, key: bytes, timestamp: int, headers: Any, state: State
     ) -> list[Sent]:
-        learned = state.get("person_key")
-        sent, linked = self._merge.change(received(body, key, timestamp, headers), system, learned)
-        if linked is not None and linked != learned:
-            state.set("person_key", linked)
+        link = state.get_bytes("link")
+        sent, linked = self._merge.change(received(body, key, timestamp, headers), system, link)
+        if linked is not None and linked != link:
+            state.set_bytes("link", linked)
         return sent
 
     def _results(self, system: System, body: bytes, key: bytes, timestamp: int, headers: Any) -> list[Sent]:

@@ -13,7 +13,7 @@ from streams.bench.message import Shown, message_of
 from streams.bench.stage import Stage, stage
 from streams.bench.systems import Systems
 from streams.bench.wire import Wire
-from streams.intake import resolve_change
+from streams.intake import person_of, resolve_change
 from streams.lane.partitions import murmur2
 from streams.settings import Settings
 from streams.sync.person import PersonState, encode_person
@@ -33,14 +33,15 @@ def folded(load: Load) -> tuple[Systems, dict[tuple[str, bytes], bytes]]:
         due = [first]
         while due:
             shown = due.pop(0)
-            resolved = resolve_change(shown.stream, shown.change, None, policy)
-            tables[f"{shown.system}-links", shown.stream.encode()] = resolved.person_key.encode()
+            place = f"{shown.system}-links", shown.stream.encode()
+            resolved = resolve_change(shown.stream, shown.change, tables.get(place), policy)
+            tables[place] = resolved.link
             for change in resolved.changes:
                 outcome = step(state, change, policy)
                 state = outcome.state
                 due += [word for word in map(systems.carry_out, outcome.commands) if isinstance(word, Shown)]
         assert state is not None
-        tables["people", resolved.person_key.encode()] = encode_person(state)
+        tables["people", person_of(resolved.link).encode()] = encode_person(state)
     return systems, tables
 
 

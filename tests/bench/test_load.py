@@ -29,7 +29,7 @@ class Merge:
 
     def __init__(self, load: Load, order: Iterable[str | None]) -> None:
         self._policy, self._order = load.policy(), tuple(order)
-        self._links: dict[str, str] = {}
+        self._links: dict[str, bytes] = {}
         self._states: dict[str, PersonState | None] = {}
         self.activities: list[Activity] = []
 
@@ -43,7 +43,7 @@ class Merge:
         if isinstance(word, ApplyResult):
             return (resolve_result(word, self._policy),)
         resolved = resolve_change(word.stream, word.change, self._links.get(word.stream), self._policy)
-        self._links[word.stream] = resolved.person_key
+        self._links[word.stream] = resolved.link
         return resolved.changes
 
     def _step(self, change: PersonChange) -> Iterable[ApplyCommand]:

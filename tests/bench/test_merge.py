@@ -88,8 +88,8 @@ def reason_of(sent: list[Any]) -> tuple[str, Reason]:
 def test_a_message_under_a_wrong_key_is_rejected(key: bytes | None, reason: Reason) -> None:
     """Links and people stay as they were."""
     merge, result = Merge(default_policy()), apply_result()
-    sent, linked = merge.change(received(marketo_change(), key), "marketo", "learned")
-    assert (reason_of(sent), linked) == (("dead-letter", reason), "learned")
+    sent, linked = merge.change(received(marketo_change(), key), "marketo", b"learned")
+    assert (reason_of(sent), linked) == (("dead-letter", reason), b"learned")
     assert reason_of(merge.result(received(result, key), result.system)) == ("dead-letter", reason)
     sent, state = merge.person_change(received(person_change(), key), b"state")
     assert (reason_of(sent), state) == (("dead-letter", reason), b"state")

@@ -140,12 +140,12 @@ class Log:
 async def person_changes_due(log: Log, policy: Policy) -> dict[tuple[str, str], list[PersonChange]]:
     """What intake makes of the source topics, by system and stream."""
     due: dict[tuple[str, str], list[PersonChange]] = defaultdict(list)
-    links: dict[tuple[str, str], str] = {}
+    links: dict[tuple[str, str], bytes] = {}
     for system in SYSTEMS:
         for record in await log.records(f"{system}.changes"):
             place = system, record.key.decode()
             resolved = resolve_change(place[1], codec.decode_source_change(record.value), links.get(place), policy)
-            links[place] = resolved.person_key
+            links[place] = resolved.link
             due[place] += resolved.changes
     return due
 

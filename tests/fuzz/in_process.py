@@ -247,9 +247,14 @@ def resolved(topic: str, key: bytes, message: Any, links: dict[bytes, bytes]) ->
     """The persons and change ids that a good message of a source topic leads to; `links` learns from it."""
     if topic.endswith("results"):
         return [(message.person_key, message.result_id)]
-    learned = links.get(key, b"").decode()
+    link = links.get(key)
+    learned, _, since = ("", "", "") if link is None else link.decode().rpartition("\0")
     person_key = message.person_key or learned or person_key_of(message.record.system, key.decode())
-    links[key] = person_key.encode()
+    if learned and since and message.version is not None and message.version <= int(since):
+        person_key = learned
+    if person_key != learned:
+        version = since if message.version is None else message.version
+        links[key] = f"{person_key}\0{version}".encode()
     own = (person_key, message.change_id)
     if learned in ("", person_key):
         return [own]

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from streams.cli import cli
 from streams.codec import encode
+from streams.intake import link_to
 from streams.operating.reading import Reader
 from streams.settings import Security, Settings
 from streams.sync.person import encode_person
@@ -93,7 +94,7 @@ class Installation:
 
     def links(self, system: str, stream: str, key: str = PERSON_KEY, partition: int | None = None) -> None:
         """Let intake have learned whose a stream is."""
-        self.write(Sent(self.table(f"{system}-links"), stream.encode(), key.encode(), partition))
+        self.write(Sent(self.table(f"{system}-links"), stream.encode(), link_to(key, 1), partition))
 
     async def remove(self) -> None:
         """Delete its topics: a shared broker would slow down under those of all tests."""

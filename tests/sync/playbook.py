@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.identity import dynamics_id_of, key_of, person_key_of
 from schemas.vocabulary import OURSELVES, System
-from streams.intake import resolve_change, resolve_result
+from streams.intake import link_to, resolve_change, resolve_result
 from streams.policy import default_policy
 from streams.sync.messages import Activity, ApplyCommand, ApplyResult, Record, Row, SourceChange
 from streams.sync.outcome import Outcome
@@ -169,7 +169,7 @@ class Playbook:
 
     def _fold(self, change: SourceChange) -> Playbook:
         self.out = []
-        for each in resolve_change(change.record.id, change, self.person_key, self.policy).changes:
+        for each in resolve_change(change.record.id, change, link_to(self.person_key), self.policy).changes:
             self._step(each)
         return self
 

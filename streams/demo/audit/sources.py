@@ -64,7 +64,7 @@ class Sources:
 
 async def refold_sources(log: Log, policy: Policy, rejected: set[Origin]) -> Sources:
     """Read all sources and what came of them. `rejected`: what stands in `dead-letter` instead."""
-    result, learned = Sources(), dict[tuple[System, bytes], str]()
+    result, learned = Sources(), dict[tuple[System, bytes], bytes]()
     for name in INPUT_TOPICS:
         async for record in log.committed(log.settings.topic(name)):
             if (record.topic, record.partition, record.offset) in rejected:
@@ -78,7 +78,9 @@ async def refold_sources(log: Log, policy: Policy, rejected: set[Origin]) -> Sou
     return result
 
 
-def _refold(result: Sources, learned: dict[tuple[System, bytes], str], name: str, record: Any, policy: Policy) -> None:
+def _refold(
+    result: Sources, learned: dict[tuple[System, bytes], bytes], name: str, record: Any, policy: Policy
+) -> None:
     if name.endswith(".results"):
         answer = decode_apply_result(record.value)
         result.sent[answer.result_id] += 1
@@ -88,9 +90,9 @@ def _refold(result: Sources, learned: dict[tuple[System, bytes], str], name: str
     result.sent[change.change_id] += 1
     stream, before = record.key.decode(), learned.get((system, record.key))
     resolved = resolve_change(stream, change, before, policy)
-    if resolved.person_key != before:
-        learned[system, record.key] = resolved.person_key
-        result.links[system][stream].append(digest(record.key, resolved.person_key.encode()))
+    if resolved.link != before:
+        learned[system, record.key] = resolved.link
+        result.links[system][stream].append(digest(record.key, resolved.link))
     for each in resolved.changes:
         result.put(name, record.key, each)
 

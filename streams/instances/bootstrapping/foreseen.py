@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from schemas.vocabulary import DYNAMICS, MARKETO, SYSTEMS, System
-from streams.intake import resolve_change
+from streams.intake import link_to, resolve_change
 from streams.sync.collision import settle
 from streams.sync.messages import Fields, PersonChange, SourceChange, Value
 from streams.sync.person import MovingField, PersonState, SyncError
@@ -64,7 +64,7 @@ def foresee(changes: Iterable[tuple[str, SourceChange]], policy: Policy) -> Fore
     state: PersonState | None = None
     creates, last, rows = False, None, dict[System, Fields]()
     for stream, change in changes:
-        last = resolve_change(stream, change, None if last is None else last.person_key, policy).changes[-1]
+        last = resolve_change(stream, change, None if last is None else link_to(last.person_key), policy).changes[-1]
         outcome = step(state, last, policy)
         state = outcome.state
         creates = creates or any(each.operation == "create" for each in outcome.commands)
