@@ -28,6 +28,13 @@ from schemas.limits import (
     TEXT_CHARACTERS_MAX,
 )
 from schemas.rejection import Reason, Rejection
+from streams.checking import (
+    check_activity,
+    check_apply_command,
+    check_apply_result,
+    check_person_change,
+    check_source_change,
+)
 from streams.faults import explained
 from streams.sync.messages import Activity, ApplyCommand, ApplyResult, PersonChange, SourceChange
 
@@ -59,8 +66,8 @@ _NO_BRACKETS = bytes(set(range(256)) - _STEP.keys())
 _encoder = msgspec.json.Encoder()
 
 
-def reader_of(struct: type[M]) -> Callable[[bytes | None], M]:
-    """Reads the bodies of one contract. Raises Unreadable, and nothing else."""
+def reader_of(struct: type[M], check: Callable[[M], None]) -> Callable[[bytes | None], M]:
+    """Reads the bodies of one contract; `check` is told each message. Raises Unreadable, and nothing else."""
     decode = msgspec.json.Decoder(struct).decode
 
     def read(body: bytes | None) -> M:
@@ -74,7 +81,9 @@ def reader_of(struct: type[M]) -> Callable[[bytes | None], M]:
         try:
             if not body.isascii():
                 str(body, "utf-8")  # msgspec passes over members that it does not know without reading their text
-            return decode(body)
+            message = decode(body)
+            check(message)
+            return message
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             refusal = _refusal(struct, body, error)
         try:
@@ -108,11 +117,11 @@ def _refusal(struct: type[msgspec.Struct], body: bytes, error: Exception) -> Unr
     return Unreadable("invalid", explained(struct, body, str(error)))
 
 
-decode_source_change = reader_of(SourceChange)
-decode_apply_result = reader_of(ApplyResult)
-decode_person_change = reader_of(PersonChange)
-decode_apply_command = reader_of(ApplyCommand)
-decode_activity = reader_of(Activity)
+decode_source_change = reader_of(SourceChange, check_source_change)
+decode_apply_result = reader_of(ApplyResult, check_apply_result)
+decode_person_change = reader_of(PersonChange, check_person_change)
+decode_apply_command = reader_of(ApplyCommand, check_apply_command)
+decode_activity = reader_of(Activity, check_activity)
 
 
 def encode(message: msgspec.Struct) -> bytes:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable
-from typing import Any, get_args
+from collections.abc import Callable, Iterator
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 import pytest
@@ -32,7 +32,7 @@ from streams.codec import Unreadable, encode, rejection_of
 from streams.connectors.known import KnownRecord
 from streams.sync import messages
 from tests import strategies
-from tests.builders import apply_command, apply_result, marketo_change, person_change, row
+from tests.builders import apply_command, apply_result, marketo, marketo_change, person_change, row
 
 READERS: dict[type[Contract], Callable[[bytes | None], Any]] = {
     schemas.SourceChange: codec.decode_source_change,
@@ -260,6 +260,55 @@ def test_the_field_at_fault_is_named_in_a_row_too() -> None:
     body = encode(apply_result("conflict", row=row(jobtitle="x", telephone1="y"))).replace(b'"y"', b"{}")
     with pytest.raises(Unreadable, match=r"at `\$\.row\.fields\['telephone1'\]`"):
         codec.decode_apply_result(body)
+
+
+BAD_PARTS: dict[Any, tuple[Any, str]] = {
+    messages.Time: ("2026-09-01", "no time of RFC 3339"),
+    messages.Record: ({"system": "marketo", "type": "lead", "id": "1"}, "has no record type 'lead'"),
+}
+"""What the decoder itself lets through, wherever it stands."""
+BODIES: dict[type[Contract], bytes] = {
+    schemas.SourceChange: encode(marketo_change(jobTitle="x")),
+    schemas.PersonChange: encode(person_change(record=marketo())),
+    schemas.ApplyResult: encode(apply_result("conflict", row=row(jobtitle="x"))),
+    schemas.ApplyCommand: encode(apply_command()),
+    schemas.Activity: b'{"contract":"activity/1","activity_id":"a","person_key":"p","kind":"created","cause":"c",'
+    b'"marketo":{"change_id":"m"},"dynamics":{"change_id":"d"}}',
+}
+
+
+def bad_members() -> Iterator[Any]:
+    """Each place of each contract where a time or a record may stand."""
+    for model, body in BODIES.items():
+        for name, hint in get_type_hints(STRUCTS[model], include_extras=True).items():
+            yield from _bad(model, body, (name,), hint)
+
+
+def _bad(model: type[Contract], body: bytes, path: tuple[str, ...], hint: Any) -> Iterator[Any]:
+    parts = get_args(hint) if hint not in BAD_PARTS else ()
+    for part in (hint, *parts):
+        if part in BAD_PARTS:
+            yield pytest.param(model, body, path, *BAD_PARTS[part], id=f"{model.__name__}.{'.'.join(path)}")
+        elif part in (messages.Row, messages.CollidingEdit):
+            for name, inner in get_type_hints(part, include_extras=True).items():
+                yield from _bad(model, body, (*path, name), inner)
+
+
+@pytest.mark.parametrize(("model", "body", "path", "bad", "said"), list(bad_members()))
+def test_a_time_or_a_record_is_refused_wherever_it_stands(
+    model: type[Contract], body: bytes, path: tuple[str, ...], bad: Any, said: str
+) -> None:
+    """The detail names the place."""
+    READERS[model](body)
+    members = json.loads(body)
+    holder = members
+    for name in path[:-1]:
+        holder = holder[name]
+    holder[path[-1]] = bad
+    with pytest.raises(Unreadable, match=said) as refused:
+        READERS[model](json.dumps(members).encode())
+    assert refused.value.reason == "invalid"
+    assert f"at `$.{'.'.join(path)}`" in refused.value.detail
 
 
 def deep(levels: int, opening: str, closing: str) -> bytes:

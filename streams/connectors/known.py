@@ -18,6 +18,7 @@ from schemas.identity import person_key_of
 from schemas.known_record import RecordState
 from schemas.limits import TEXT_CHARACTERS_MAX
 from schemas.vocabulary import System
+from streams.checking import check_records
 from streams.codec import Unreadable, reader_of
 from streams.operating.reading import Reader
 from streams.settings import Settings
@@ -45,7 +46,7 @@ class KnownRecord(
         return person_key_of(self.record.system, self.stream)
 
 
-read_known_record = reader_of(KnownRecord)
+read_known_record = reader_of(KnownRecord, lambda known: check_records(known, "record"))
 
 
 class KnownRecords:
