@@ -13,7 +13,7 @@ import pytest
 import schemas
 from schemas.export import contracts, json_schema
 from schemas.limits import BODY_BYTES_MAX
-from streams import agents
+from streams.agents import intake, sync
 from streams.codec import Unreadable
 from streams.connectors.known import checkpoint_of, known_record_of
 from streams.lane import Batch
@@ -103,14 +103,14 @@ def test_a_rule_that_the_fuzz_does_not_know_is_an_error(monkeypatch: pytest.Monk
         shape(schemas.KnownRecord)
 
 
-def findings_with(monkeypatch: pytest.MonkeyPatch, name: str, planted: Callable[..., Any]) -> str:
-    """What the fuzz says when something in the agents is another."""
-    monkeypatch.setattr(agents, name, planted)
+def findings_with(monkeypatch: pytest.MonkeyPatch, agent: Any, name: str, planted: Callable[..., Any]) -> str:
+    """What the fuzz says when something in an agent is another."""
+    monkeypatch.setattr(agent, name, planted)
     return "\n".join(run(MESSAGES, SEED).findings)
 
 
 def test_a_reader_that_raises_something_else_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = agents.decode_source_change
+    right = intake.decode_source_change
 
     def planted(body: bytes | None) -> SourceChange:
         change = right(body)
@@ -118,7 +118,7 @@ def test_a_reader_that_raises_something_else_is_found(monkeypatch: pytest.Monkey
             raise KeyError("merged")
         return change
 
-    assert "KeyError: 'merged'" in findings_with(monkeypatch, "decode_source_change", planted)
+    assert "KeyError: 'merged'" in findings_with(monkeypatch, intake, "decode_source_change", planted)
 
 
 def test_a_reader_that_takes_too_much_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,13 +130,13 @@ def test_a_reader_that_takes_too_much_is_found(monkeypatch: pytest.MonkeyPatch) 
         except (msgspec.DecodeError, RecursionError) as error:
             raise Unreadable("invalid", str(error)) from None
 
-    said = findings_with(monkeypatch, "decode_source_change", planted)
+    said = findings_with(monkeypatch, intake, "decode_source_change", planted)
     assert "taken, though {'invalid'}" in said
     assert "rejected as invalid, though {'unreadable'}" in said
 
 
 def test_a_good_message_that_is_rejected_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = agents.decode_person_change
+    right = sync.decode_person_change
 
     def planted(body: bytes | None) -> PersonChange:
         change = right(body)
@@ -144,24 +144,24 @@ def test_a_good_message_that_is_rejected_is_found(monkeypatch: pytest.MonkeyPatc
             raise Unreadable("invalid", "not today")
         return change
 
-    assert "rejected as invalid, though good" in findings_with(monkeypatch, "decode_person_change", planted)
+    assert "rejected as invalid, though good" in findings_with(monkeypatch, sync, "decode_person_change", planted)
 
 
 def test_a_message_of_another_topic_that_is_let_in_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = findings_with(monkeypatch, "of_its_person", lambda change, key: change)
+    said = findings_with(monkeypatch, sync, "of_its_person", lambda change, key: change)
     assert "taken, though {'wrong_key'}" in said or "taken, though {'invalid'" in said
 
 
 def test_an_outcome_that_is_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = agents.Sync._packed_activity
+    right = sync.Sync._packed_activity
     monkeypatch.setattr(
-        agents.Sync, "_packed_activity", lambda self, each: right(self, each)._replace(topic="dead-letter")
+        sync.Sync, "_packed_activity", lambda self, each: right(self, each)._replace(topic="dead-letter")
     )
     assert any("not in the shape of its contract" in each for each in run(400, SEED).findings)
 
 
 def test_what_the_core_raises_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agents, "encode_person", lambda person: 1 // len(person.at_rest))
+    monkeypatch.setattr(sync, "encode_person", lambda person: 1 // len(person.at_rest))
     assert any("the core raised ZeroDivisionError" in each for each in run(400, SEED).findings)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 import tests.simulation as package
 from schemas.vocabulary import DYNAMICS, MARKETO
-from streams import agents
+from streams.agents import intake, sync
 from streams.demo import dynamics_applier, marketo_applier
 from streams.demo.dynamics import SimulatedDynamics
 from streams.demo.marketo import SimulatedMarketo
@@ -216,10 +216,10 @@ def deletions_told_twice(patch: pytest.MonkeyPatch) -> None:
 
 def authority_swapped(patch: pytest.MonkeyPatch) -> None:
     """The core lets the wrong system win."""
-    fold = agents.advance
+    fold = sync.advance
     swapped = {"lead": DYNAMICS, "contact": MARKETO}
     patch.setattr(
-        agents,
+        sync,
         "advance",
         lambda state, change, policy: fold(state, change, msgspec.structs.replace(policy, authority=swapped)),
     )
@@ -238,14 +238,14 @@ def feed_entries_lost(patch: pytest.MonkeyPatch) -> None:
 
 def revisions_not_seen(patch: pytest.MonkeyPatch) -> None:
     """Intake forgets the revision that a row shows, and takes our own landing for the next edit."""
-    resolve = agents.resolve_change
+    resolve = intake.resolve_change
 
     def forgetful(*arguments: Any) -> Resolved:
         resolved = resolve(*arguments)
         changes = tuple(_without_revision(change) for change in resolved.changes)
-        return Resolved(changes, resolved.person_key)
+        return Resolved(changes, resolved.link)
 
-    patch.setattr(agents, "resolve_change", forgetful)
+    patch.setattr(intake, "resolve_change", forgetful)
 
 
 def _without_revision(change: PersonChange) -> PersonChange:
