@@ -12,7 +12,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
-from streams.lane.header_names import FetchedRecords, _unpacked_by_aiokafka
+from streams.lane.header_names import _unpacked_by_aiokafka
 
 READ_COMMITTED = 1
 NONE, GZIP = 0, 1
@@ -55,7 +55,7 @@ def read(*batches: bytes, position: int = 0, aborted: list[tuple[int, int]] | No
     """What a fetcher hands on of what was fetched, as (offset, value, header's name); and where it reads on."""
     records = fetcher.PartitionRecords(
         TopicPartition("topic", 0),
-        FetchedRecords(b"".join(batches)),
+        fetcher.MemoryRecords(b"".join(batches)),  # as a fetcher makes it
         aborted,
         position,
         None,

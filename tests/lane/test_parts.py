@@ -99,6 +99,16 @@ def test_the_app_is_a_faust_app_with_these_agents_and_tables() -> None:
         app.tables["seen"].data[b"key"] = b"value"
 
 
+async def test_changelogs_stay_out_of_what_the_group_reads() -> None:
+    """Faust has the group's consumer read them for its recovery, and waits for offsets that hold no record."""
+    app = create_app(SETTINGS, [BatchAgent("one", ("a", "b"), nothing, {"a": "seen"})])
+    read = set(app.topics)
+    await app.tables.on_start()
+    assert set(app.topics) == read
+    assert app.tables._tables_registered.is_set(), "or the conductor waits for them"
+    await app.tables.recovery.stop()
+
+
 def test_untested_versions_are_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unless the crash tests are to be run on them."""
     monkeypatch.setattr("streams.lane.versions.version", lambda name: "9.9" if name == "aiokafka" else TESTED[name])
