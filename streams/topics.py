@@ -17,6 +17,10 @@ from streams.settings import Settings
 CHANGELOGS = {"people": "person.changes", "marketo-links": "marketo.changes", "dynamics-links": "dynamics.changes"}
 """Table -> the source topic with whose partitions its changelog's agree."""
 
+CHANGELOG_SEGMENT_BYTES = 128 * 1024 * 1024
+"""The last segment of a partition is never compacted, and a start without a local store reads it all. Kafka's own default
+is 1 GiB. Only for changelogs that are made here: any other size will do."""
+
 SEEN_SECONDS = 30.0
 SEEN_POLL_SECONDS = 0.05
 
@@ -45,6 +49,7 @@ def wanted_topics(settings: Settings, partitions: int = PARTITIONS) -> dict[str,
         "cleanup.policy": "compact",
         "retention.ms": str(FOR_EVER),
         "max.message.bytes": str(MESSAGE_BYTES_MAX),
+        "segment.bytes": str(CHANGELOG_SEGMENT_BYTES),
     }
     for table in CHANGELOGS:
         wanted[changelog_topic(settings, table)] = Wanted(partitions, dict(changelog))
@@ -143,6 +148,8 @@ async def _check_configs(admin: Any, wanted: Mapping[str, Wanted]) -> None:
 
 def _acceptable(setting: str, found: str | None, wanted: str) -> bool:
     """Cleanup must be as told; sizes may be larger, and what is kept by time may be kept for another time."""
+    if setting == "segment.bytes":
+        return True
     if found is None or setting == "cleanup.policy":
         return found is None or found == wanted
     if setting == "retention.ms":

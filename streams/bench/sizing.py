@@ -16,6 +16,8 @@ from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from streams.topics import CHANGELOG_SEGMENT_BYTES
+
 DEPLOY = Path(__file__).parents[2] / "deploy"
 BEGIN, END = "<!-- measured -->", "<!-- end of measured -->"
 
@@ -34,8 +36,6 @@ PARTITIONS_PER_WORKER, PARTITIONS_LEAST = 4, 4
 """The number of partitions is chosen once: room for four times as many workers, in powers of two."""
 UNCOMPACTED = 2
 """A compacted topic is compacted anew when half of it could go (Kafka's min.cleanable.dirty.ratio, 0.5)."""
-SEGMENT_BYTES = 128 * MIB
-"""Of the changelogs; what is in the last segment of a partition is not compacted. Kafka's own default is 1 GiB."""
 TABLES = 3
 LONE_EDIT_BYTES = 5 * (61 + 78)
 """What Kafka adds to an edit that comes alone: it and its landing take four transactions, which write to five partitions in
@@ -115,7 +115,9 @@ def plan_for(demand: Demand, figures: Figures) -> Plan:
     partitions = power_of_two(max(PARTITIONS_LEAST, PARTITIONS_PER_WORKER * workers))
     each = people / workers
     # The worst there is to read: half of each changelog could go, and its last segments are full.
-    unread = UNCOMPACTED + TABLES * SEGMENT_BYTES * partitions / workers / (each * figures.changelog_per_person)
+    unread = UNCOMPACTED + TABLES * CHANGELOG_SEGMENT_BYTES * partitions / workers / (
+        each * figures.changelog_per_person
+    )
     return Plan(
         changes_at_peak,
         workers,
@@ -123,7 +125,7 @@ def plan_for(demand: Demand, figures: Figures) -> Plan:
         figures.base_memory + figures.batches_memory + each * figures.memory_per_person[store],
         UNCOMPACTED * each * figures.disk_per_person if store == "rocksdb" else 0.0,
         figures.empty_start + each * figures.start_per_person[store] * unread,
-        copies * (UNCOMPACTED * people * figures.changelog_per_person + TABLES * partitions * SEGMENT_BYTES),
+        copies * (UNCOMPACTED * people * figures.changelog_per_person + TABLES * partitions * CHANGELOG_SEGMENT_BYTES),
         copies * 365 * edits_a_day * (figures.log_per_edit + LONE_EDIT_BYTES),
         copies * BY_TIME_DAYS * edits_a_day * (figures.by_time_per_edit + LONE_EDIT_BYTES),
     )

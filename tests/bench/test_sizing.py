@@ -14,7 +14,6 @@ from streams.bench.sizing import (
     EXAMPLES,
     GIB,
     MIB,
-    SEGMENT_BYTES,
     Demand,
     Figures,
     figures_of,
@@ -23,6 +22,7 @@ from streams.bench.sizing import (
     power_of_two,
     with_part,
 )
+from streams.topics import CHANGELOG_SEGMENT_BYTES
 
 ROUND = Figures(
     changelog_per_person=1_000.0,
@@ -84,14 +84,14 @@ def test_what_one_worker_needs() -> None:
 def test_the_worst_start_reads_people_twice_and_every_last_segment() -> None:
     """Of three tables in four partitions."""
     plan = plan_for(Demand(1_000_000, 1, "memory"), ROUND)
-    bytes_read = 2 * 1_000_000_000 + 12 * SEGMENT_BYTES
+    bytes_read = 2 * 1_000_000_000 + 12 * CHANGELOG_SEGMENT_BYTES
     assert plan.start_seconds == pytest.approx(1.0 + 10.0 * bytes_read / 1_000_000_000)
 
 
 def test_topics_grow_with_people_or_with_edits_and_with_copies() -> None:
     """Changelogs with people; the log for ever and the others for fourteen days with edits."""
     plan = plan_for(Demand(1_000_000, 1_000, "memory", copies=3), ROUND)
-    assert plan.changelogs == 3 * (2 * 1_000_000_000 + 12 * SEGMENT_BYTES)
+    assert plan.changelogs == 3 * (2 * 1_000_000_000 + 12 * CHANGELOG_SEGMENT_BYTES)
     assert plan.log_a_year == 3 * 365 * 1_000 * (2_000 + 695)
     assert plan.by_time == 3 * 14 * 1_000 * (3_000 + 695)
     assert plan_for(Demand(1_000_000, 1_000, "memory", copies=1), ROUND).log_a_year == plan.log_a_year / 3

@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas.topics import TOPICS
 from streams.cli import COMMANDS
-from streams.topics import CHANGELOGS
+from streams.topics import CHANGELOG_SEGMENT_BYTES, CHANGELOGS
 from tests.operating.conftest import Installation, status_lines
 
 ALL = len(TOPICS) + len(CHANGELOGS)
@@ -28,6 +29,19 @@ def create(installation: Installation, name: str, partitions: int, **configs: st
             await admin.close()
 
     asyncio.run(work())
+
+
+def configs(installation: Installation, name: str) -> dict[str, str]:
+    async def work() -> dict[str, str]:
+        admin = AIOKafkaAdminClient(bootstrap_servers=installation.settings.bootstrap_servers)
+        await admin.start()
+        try:
+            (response,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+            return {entry[0]: entry[1] for resource in response.resources for entry in resource[-1]}
+        finally:
+            await admin.close()
+
+    return asyncio.run(work())
 
 
 @pytest.mark.kafka
@@ -73,6 +87,18 @@ def test_settings_that_do_not_match_are_refused(bare: Installation) -> None:
     result = bare.run_apart("topics")
     assert result.returncode == 2
     assert f"{bare.topic('person.changes')}: retention.ms is 1000; it must be -1" in result.stderr
+
+
+@pytest.mark.kafka
+def test_changelogs_are_made_with_small_segments_and_any_other_size_will_do(bare: Installation) -> None:
+    """The last segment is never compacted: by Kafka's default a start might read a gigabyte of each partition."""
+    name, small = bare.table("people"), str(1024 * 1024)
+    limits = {"retention_ms": "-1", "max_message_bytes": str(8 * 1024 * 1024)}
+    create(bare, name, 4, cleanup_policy="compact", segment_bytes=small, **limits)
+    assert bare.run("topics").exit_code == 0
+    found = {each: configs(bare, bare.table(each))["segment.bytes"] for each in CHANGELOGS}
+    others = dict.fromkeys(CHANGELOGS.keys() - {"people"}, str(CHANGELOG_SEGMENT_BYTES))
+    assert found == {"people": small, **others}
 
 
 @pytest.mark.kafka
