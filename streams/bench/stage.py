@@ -20,11 +20,6 @@ from typing import Any
 import aiohttp
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import (
-    GroupCoordinatorNotAvailableError,
-    GroupLoadInProgressError,
-    NotCoordinatorForGroupError,
-)
 
 from schemas.topics import INPUT_TOPICS
 from streams.bench.cost import cpu_seconds_of
@@ -32,6 +27,7 @@ from streams.bench.failed import BenchFailed, last_words
 from streams.bench.load import Load
 from streams.bench.ranges import Range, read_ranges
 from streams.bench.wire import TAIL_OFFSETS, plain_consumer
+from streams.lane.stable_offsets import stable_offsets
 from streams.policies import apply_policy
 from streams.policy import default_rule_texts
 from streams.settings import Settings
@@ -59,12 +55,8 @@ class Stage:
         return self._workers[-1]
 
     async def committed(self) -> Mapping[TopicPartition, int]:
-        """The group's offsets; none while a broker that has just started has no coordinator for it."""
-        try:
-            offsets = await self._admin.list_consumer_group_offsets(self.settings.app_id)
-            return {place: found.offset for place, found in offsets.items()}
-        except (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError):
-            return {}
+        """The group's offsets."""
+        return await stable_offsets(self._admin, self.settings.app_id)
 
     def places(self, *names: str) -> list[TopicPartition]:
         """The partitions of these topics of the topic table."""

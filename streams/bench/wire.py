@@ -25,7 +25,7 @@ from streams.bench.failed import BenchFailed
 from streams.bench.message import Message
 from streams.bench.ranges import Hop, Range, Wave, read_ranges
 from streams.codec import decode_apply_command
-from streams.lane.positions import committed_offsets
+from streams.lane.stable_offsets import stable_offsets
 from streams.settings import Settings
 from streams.sync.messages import ApplyCommand
 from streams.topics import changelog_topic, ensure_topics, wanted_topics
@@ -141,8 +141,8 @@ class Wire:
 
     async def _committed(self, ends: Mapping[TopicPartition, int]) -> None:
         while True:
-            offsets = await committed_offsets(self._admin, self._settings.app_id)
-            if all(place in offsets and offsets[place].offset >= end for place, end in ends.items()):
+            offsets = await stable_offsets(self._admin, self._settings.app_id)
+            if all(offsets.get(place, 0) >= end for place, end in ends.items()):
                 return
             await asyncio.sleep(POLL_SECONDS)
 

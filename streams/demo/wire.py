@@ -20,7 +20,7 @@ from schemas.vocabulary import System
 from streams import cloudevents
 from streams.codec import encode
 from streams.demo.record import Published
-from streams.lane.positions import committed_offsets
+from streams.lane.stable_offsets import stable_offsets
 from streams.settings import Settings
 from streams.sync.messages import ApplyResult
 from streams.topics import wanted_topics
@@ -170,8 +170,8 @@ class Watch:
 
     async def unread(self, ends: Mapping[TopicPartition, int], group: str | None = None) -> int:
         """How many messages before these ends the workers, or another group, have not committed."""
-        committed = await committed_offsets(self._admin, group or self._settings.app_id, BROKER_AWAY_SECONDS_MAX)
-        return sum(max(end - (committed[place].offset if place in committed else 0), 0) for place, end in ends.items())
+        committed = await stable_offsets(self._admin, group or self._settings.app_id, None, BROKER_AWAY_SECONDS_MAX)
+        return sum(max(end - committed.get(place, 0), 0) for place, end in ends.items())
 
     async def heads(self, topics: Iterable[str]) -> dict[TopicPartition, int]:
         """The ends of these topics, open transactions included: whoever stands there has missed nothing."""

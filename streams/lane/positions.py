@@ -4,23 +4,18 @@
   answers. (Since aio-libs/aiokafka#98.)
 - `seek_to_committed` leaves a partition without a commit, or with the commit 0, where it stands: whatever was fetched of it
   and not committed is never read again (aio-libs/aiokafka#1003).
-- The admin client asks a coordinator once. One that was just started, or whose predecessor was just killed, refuses for a
-  moment; consumers and producers try again.
 """
 
-import asyncio
 import logging
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
+
+from streams.lane.stable_offsets import stable_offsets
 
 log = logging.getLogger(__name__)
-
-COORDINATOR_SECONDS_MAX = 30.0
-RETRY_SECONDS = 0.1
 
 
 async def topics_there(consumer: Any) -> Any:
@@ -36,12 +31,11 @@ async def partitions_of(consumer: Any, topic: str) -> list[TopicPartition]:
 
 async def starts(consumer: Any, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
     """Where the consumer's group goes on: at its commit, else at the beginning."""
-    committed = await asyncio.gather(*(consumer.committed(partition) for partition in partitions))
-    beginnings = await consumer.beginning_offsets(partitions) if partitions else {}
-    return {
-        partition: _start(partition, offset, beginnings[partition])
-        for partition, offset in zip(partitions, committed, strict=True)
-    }
+    if not partitions:
+        return {}
+    committed = await stable_offsets(consumer, consumer._group_id, partitions, inf)
+    beginnings = await consumer.beginning_offsets(partitions)
+    return {each: _start(each, committed.get(each), beginnings[each]) for each in partitions}
 
 
 def _start(partition: TopicPartition, committed: int | None, beginning: int) -> int:
@@ -53,18 +47,3 @@ def _start(partition: TopicPartition, committed: int | None, beginning: int) -> 
         log.error(gone, *partition, committed, beginning)
         return beginning
     return committed
-
-
-async def committed_offsets(
-    admin: Any, group: str, patience_seconds: float = COORDINATOR_SECONDS_MAX
-) -> Mapping[TopicPartition, Any]:
-    """What a group has committed; waits for its coordinator, within a limit."""
-    deadline = time.monotonic() + patience_seconds
-    while True:
-        try:
-            offsets: Mapping[TopicPartition, Any] = await admin.list_consumer_group_offsets(group)
-            return offsets
-        except KafkaError as error:
-            if not error.retriable or time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(RETRY_SECONDS)

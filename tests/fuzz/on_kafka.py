@@ -29,6 +29,7 @@ from schemas import Rejection
 from schemas.limits import MESSAGE_BYTES_MAX, REJECTED_KEY_BYTES_MAX
 from schemas.topics import INPUT_TOPICS, PARTITIONS
 from streams.codec import decode_person_change, encode
+from streams.lane.stable_offsets import stable_offsets
 from streams.operating.reading import Reader, partition_of
 from streams.policy import default_policy
 from streams.settings import Settings
@@ -155,7 +156,7 @@ async def _committed(settings: Settings) -> int:
     admin = AIOKafkaAdminClient(**settings.client("fuzz-committed"))
     await admin.start()
     try:
-        return sum(max(0, each.offset) for each in (await admin.list_consumer_group_offsets(settings.app_id)).values())
+        return sum((await stable_offsets(admin, settings.app_id)).values())
     finally:
         await admin.close()
 

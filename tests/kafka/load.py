@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.topics import INPUT_TOPICS
 from streams.codec import encode
+from streams.lane.stable_offsets import stable_offsets
 from streams.settings import Settings
 from streams.sync.messages import Record, SourceChange
 
@@ -73,9 +74,9 @@ async def committed(settings: Settings) -> int:
     admin = AIOKafkaAdminClient(**settings.client("committed"))
     await admin.start()
     try:
-        offsets = await admin.list_consumer_group_offsets(settings.app_id)
+        offsets = await stable_offsets(admin, settings.app_id)
         name = settings.topic("person.changes")
-        return sum(max(0, each.offset) for tp, each in offsets.items() if tp.topic == name)
+        return sum(offset for tp, offset in offsets.items() if tp.topic == name)
     finally:
         await admin.close()
 
@@ -85,7 +86,7 @@ async def _lag(settings: Settings, admin: Any, consumer: Any, names: Sequence[st
     tps = [TopicPartition(settings.topic(name), n) for name in names for n in await _numbers(consumer, settings, name)]
     consumer.assign(tps)
     ends = await consumer.end_offsets(tps)
-    done = {tp: max(0, each.offset) for tp, each in (await admin.list_consumer_group_offsets(settings.app_id)).items()}
+    done = await stable_offsets(admin, settings.app_id)
     for tp in tps:
         consumer.seek(tp, done.get(tp, 0))
     while unread := [tp for tp in tps if await consumer.position(tp) < ends[tp]]:

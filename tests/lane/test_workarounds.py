@@ -10,7 +10,7 @@ import logging
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -35,7 +35,7 @@ from streams.lane.markers import MARKER_WAIT_SECONDS, RETRY_MS, heed_markers, te
 from streams.lane.membership import Membership
 from streams.lane.parcels import Parcel
 from streams.lane.partitions import Partitioner
-from streams.lane.positions import committed_offsets
+from streams.lane.stable_offsets import UNSTABLE_OFFSET_COMMIT, OffsetsResponse, stable_offsets
 from streams.lane.transaction import Transactor
 from streams.lane.worker import EX_HUNG
 from streams.topics import _until_seen
@@ -331,16 +331,33 @@ async def test_a_parcel_packs_what_aiokafka_would_and_at_less_cost(monkeypatch: 
 # -- aiokafka: questions asked once -----------------------------------------------------------------------------------
 
 
-class Admin:
-    """Answers after some refusals."""
+class Client:
+    """Finds the coordinator after some refusals, and has it answer for its partitions, some of them later than others."""
 
-    def __init__(self, *refusals: Exception, answers: Any = None) -> None:
-        self._refusals, self._answers = list(refusals), list(answers or [])
+    def __init__(self, *refusals: Exception, answers: Sequence[Sequence[tuple[int, int, int]]] = ()) -> None:
+        self._refusals, self._answers = list(refusals), list(answers)
+        self.asked: list[Any] = []
+        self._client = self
 
-    async def list_consumer_group_offsets(self, group: str) -> Any:
+    async def coordinator_lookup(self, kind: Any, group: str) -> int:
         if self._refusals:
             raise self._refusals.pop(0)
-        return {TopicPartition("events", 0): 7}
+        return 1
+
+    async def ready(self, node: int, group: Any) -> bool:
+        return True
+
+    async def send(self, node: int, request: Any, group: Any) -> Any:
+        self.asked.append(request._topics)
+        partitions = [(number, offset, 0, "", code, {}) for number, offset, code in self._answers.pop(0)]
+        return OffsetsResponse(0, [("events", partitions, {})], 0, {})
+
+
+class Admin:
+    """Knows of more topics with each question."""
+
+    def __init__(self, answers: list[list[str]]) -> None:
+        self._answers = answers
 
     async def list_topics(self) -> list[str]:
         return self._answers.pop(0)
@@ -348,10 +365,19 @@ class Admin:
 
 async def test_a_coordinator_that_is_just_starting_is_asked_again() -> None:
     """Its refusal passes; one that does not pass is told at once."""
-    admin = Admin(GroupCoordinatorNotAvailableError(), GroupCoordinatorNotAvailableError())
-    assert await committed_offsets(admin, "group") == {TopicPartition("events", 0): 7}
+    client = Client(GroupCoordinatorNotAvailableError(), GroupCoordinatorNotAvailableError(), answers=[[(0, 7, 0)]])
+    assert await stable_offsets(client, "group") == {TopicPartition("events", 0): 7}
     with pytest.raises(TopicAuthorizationFailedError):
-        await committed_offsets(Admin(TopicAuthorizationFailedError()), "group")
+        await stable_offsets(Client(TopicAuthorizationFailedError()), "group")
+
+
+async def test_only_what_was_not_stable_is_asked_for_again() -> None:
+    """In a busy group some transaction is always open: all at once would hardly ever be stable."""
+    first = [(0, 7, 0), (1, -1, UNSTABLE_OFFSET_COMMIT), (2, -1, 0), (3, -1, UNSTABLE_OFFSET_COMMIT)]
+    client = Client(answers=[first, [(1, -1, UNSTABLE_OFFSET_COMMIT), (3, 9, 0)], [(1, 8, 0)]])
+    found = await stable_offsets(client, "group")
+    assert found == {TopicPartition("events", number): offset for number, offset in {0: 7, 1: 8, 3: 9}.items()}
+    assert client.asked == [None, {"events": [1, 3]}, {"events": [1]}]
 
 
 async def test_created_topics_are_waited_for_until_the_broker_knows_of_them() -> None:
