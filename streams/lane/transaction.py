@@ -12,7 +12,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 
-from streams.lane.batch import Output
+from streams.lane.batch import LaneError, Output
 from streams.lane.markers import heed_markers
 from streams.lane.parcels import Parcel
 from streams.lane.partitions import Partitioner
@@ -44,6 +44,8 @@ class Transactor:
         self._role = f"{agent}-{topic}-{partition}"
         self._transactional_id = settings.transactional_id(agent, topic, partition)
         self._producer: Any = None
+        # aiokafka gives a request up after the one, the broker a transaction after the other.
+        self._seconds_max = (settings.request_timeout_ms + settings.transaction_timeout_ms) / 1000
 
     async def fence(self) -> None:
         """Take the partition over. Whoever had it is refused from here on, and what it had open is gone."""
@@ -66,7 +68,24 @@ class Transactor:
         """Commit a batch: its outputs, its table writes and `offset`, the next one to read.
 
         Gives the offset that follows the last of its changelog records; None without any, or where the broker does not say.
+        Raises LaneError where neither comes about: when a broker is killed, aiokafka sometimes waits for ever for a request that
+        was under way. Whether the commit holds is not known then; whoever fences this producer finds out.
         """
+        committing = asyncio.create_task(self._commit(outputs, changelog, writes, offset))
+        try:
+            done, _ = await asyncio.wait([committing], timeout=self._seconds_max)
+        except asyncio.CancelledError:
+            committing.cancel()
+            raise
+        if done:
+            return committing.result()
+        where = waiting_place(committing)
+        committing.cancel()
+        raise LaneError(f"{self._role}: a commit has had no answer for {self._seconds_max:.0f} s; it waits in {where}")
+
+    async def _commit(
+        self, outputs: Sequence[Output], changelog: str | None, writes: Mapping[bytes, bytes | None], offset: int
+    ) -> int | None:
         producer = self._producer
         await self._partitioner.learn((output.topic for output in outputs), producer.partitions_for)
         # Packed before the transaction begins, so that nothing of a batch with an oversized record is ever sent.
@@ -127,6 +146,16 @@ class Transactor:
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.stop()
+
+
+def waiting_place(task: asyncio.Task[Any]) -> str:
+    """The functions that a task is in, the outermost first."""
+    names: list[str] = []
+    waits: Any = task.get_coro()
+    while waits is not None:
+        names.append(getattr(waits, "__qualname__", type(waits).__qualname__))
+        waits = getattr(waits, "cr_await", None)
+    return ", ".join(names)
 
 
 def _follows(delivered: Any, records: int) -> int | None:

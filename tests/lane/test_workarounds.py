@@ -6,11 +6,13 @@ Their own is a strict expected failure: the day it passes, upstream has mended i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -41,6 +43,7 @@ from streams.lane.worker import EX_HUNG
 from streams.topics import _until_seen
 
 ROOT = Path(__file__).parents[2]
+SOON_SECONDS = 5.0
 SETTINGS = LaneSettings(app_id="app", bootstrap_servers="nowhere:9092")
 SOURCE = TP("events", 0)
 
@@ -326,6 +329,48 @@ async def test_a_parcel_packs_what_aiokafka_would_and_at_less_cost(monkeypatch: 
     assert [(batch.record_count(), bytes(batch._build())) for batch in parcel.batches] == [
         (batch.record_count(), bytes(batch._build())) for batch in theirs
     ]
+
+
+# -- aiokafka: answers that never come -------------------------------------------------------------------------------
+
+
+class Silent:
+    """A producer whose broker was killed in the midst of a transaction."""
+
+    partitions_for = create_batch = None
+
+    async def begin_transaction(self) -> None:
+        """The last thing that it does."""
+
+    async def commit_transaction(self) -> None:
+        await asyncio.Event().wait()
+
+    async def send_offsets_to_transaction(self, offsets: Any, group: str) -> None:
+        """They were taken."""
+
+
+@pytest.mark.parametrize("heeds", [True, False])
+async def test_a_commit_without_an_answer_ends_the_worker_and_says_where_it_hangs(
+    heeds: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise its lane would hold up each rebalance of the group, with this worker and its partitions in it."""
+    settings = replace(SETTINGS, request_timeout_ms=20, transaction_timeout_ms=30)
+    transactor = Transactor(settings, Partitioner(), "agent", SOURCE.topic, 0)
+    transactor._producer, over = Silent(), asyncio.Event()
+    asyncio.get_running_loop().call_later(SOON_SECONDS + 1, over.set)  # or this test could not fail
+
+    async def abort() -> None:
+        while not heeds and not over.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await over.wait()
+
+    monkeypatch.setattr(transactor, "_abort", abort)
+    async with asyncio.timeout(SOON_SECONDS):
+        with pytest.raises(
+            LaneError, match=r"agent-.*: a commit has had no answer .*Silent\.commit_transaction, Event\.wait"
+        ):
+            await transactor.commit([], None, {}, 1)
+    over.set()
 
 
 # -- aiokafka: questions asked once -----------------------------------------------------------------------------------
