@@ -27,7 +27,7 @@ from streams.bench.failed import BenchFailed, last_words
 from streams.bench.load import Load
 from streams.bench.ranges import Range, read_ranges
 from streams.bench.wire import TAIL_OFFSETS, plain_consumer
-from streams.lane.stable_offsets import stable_offsets
+from streams.lane.stable_offsets import KnownOffsets
 from streams.policies import apply_policy
 from streams.policy import default_rule_texts
 from streams.settings import Settings
@@ -47,6 +47,7 @@ class Stage:
     def __init__(self, settings: Settings, partitions: int, folder: Path, admin: Any, watch: Any) -> None:
         self.settings, self.partitions = settings, partitions
         self._folder, self._admin, self._watch = folder, admin, watch
+        self._offsets = KnownOffsets(admin, settings.app_id)
         self._workers: list[WorkerProcess] = []
 
     def worker(self, name: str, *options: str) -> WorkerProcess:
@@ -55,8 +56,8 @@ class Stage:
         return self._workers[-1]
 
     async def committed(self) -> Mapping[TopicPartition, int]:
-        """The group's offsets."""
-        return await stable_offsets(self._admin, self.settings.app_id)
+        """The group's offsets; a worker that is held up in the midst of a transaction holds up nobody who looks on."""
+        return await self._offsets.look()
 
     def places(self, *names: str) -> list[TopicPartition]:
         """The partitions of these topics of the topic table."""

@@ -20,7 +20,7 @@ from schemas.vocabulary import System
 from streams import cloudevents
 from streams.codec import encode
 from streams.demo.record import Published
-from streams.lane.stable_offsets import stable_offsets
+from streams.lane.stable_offsets import KnownOffsets
 from streams.settings import Settings
 from streams.sync.messages import ApplyResult
 from streams.topics import wanted_topics
@@ -159,6 +159,7 @@ class Watch:
         self._settings = settings
         self._admin: Any = AIOKafkaAdminClient(**settings.client("demo-watch"))
         self._consumer = plain_consumer(settings, "demo-heads", "read_uncommitted")
+        self._offsets: dict[str, KnownOffsets] = {}
 
     async def start(self) -> None:
         """Connect."""
@@ -170,7 +171,8 @@ class Watch:
 
     async def unread(self, ends: Mapping[TopicPartition, int], group: str | None = None) -> int:
         """How many messages before these ends the workers, or another group, have not committed."""
-        committed = await stable_offsets(self._admin, group or self._settings.app_id, None, BROKER_AWAY_SECONDS_MAX)
+        group = group or self._settings.app_id
+        committed = await self._offsets.setdefault(group, KnownOffsets(self._admin, group)).look()
         return sum(max(end - committed.get(place, 0), 0) for place, end in ends.items())
 
     async def heads(self, topics: Iterable[str]) -> dict[TopicPartition, int]:

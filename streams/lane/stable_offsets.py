@@ -58,6 +58,24 @@ async def stable_offsets(
         await asyncio.sleep(RETRY_SECONDS)
 
 
+class KnownOffsets:
+    """What a group has committed, for somebody who looks on: it waits for nobody, and of what is not stable it tells the last
+    commit that it has seen. So it may be behind, never ahead."""
+
+    def __init__(self, asking: Any, group: str) -> None:
+        self._asking, self._group = asking, group
+        self._known: dict[TopicPartition, int] = {}
+
+    async def look(self) -> Mapping[TopicPartition, int]:
+        """The next offset to read of each partition. Raises KafkaError where it cannot be known at all."""
+        try:
+            await _ask(self._asking._client, OffsetsRequest(self._group, None), self._group, self._known)
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+        return self._known
+
+
 async def _ask(
     client: Any, request: OffsetsRequest, group: str, found: dict[TopicPartition, int]
 ) -> list[TopicPartition]:

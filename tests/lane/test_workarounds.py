@@ -37,7 +37,7 @@ from streams.lane.markers import MARKER_WAIT_SECONDS, RETRY_MS, heed_markers, te
 from streams.lane.membership import Membership
 from streams.lane.parcels import Parcel
 from streams.lane.partitions import Partitioner
-from streams.lane.stable_offsets import UNSTABLE_OFFSET_COMMIT, OffsetsResponse, stable_offsets
+from streams.lane.stable_offsets import UNSTABLE_OFFSET_COMMIT, KnownOffsets, OffsetsResponse, stable_offsets
 from streams.lane.transaction import Transactor
 from streams.lane.worker import EX_HUNG
 from streams.topics import _until_seen
@@ -423,6 +423,17 @@ async def test_only_what_was_not_stable_is_asked_for_again() -> None:
     found = await stable_offsets(client, "group")
     assert found == {TopicPartition("events", number): offset for number, offset in {0: 7, 1: 8, 3: 9}.items()}
     assert client.asked == [None, {"events": [1, 3]}, {"events": [1]}]
+
+
+async def test_who_looks_on_waits_for_nobody_and_is_never_ahead() -> None:
+    """Neither for a worker that was stopped in the midst of a transaction, nor for a coordinator that is away."""
+    first, second = [(0, 7, 0), (1, 3, 0)], [(0, -1, UNSTABLE_OFFSET_COMMIT), (1, 4, 0)]
+    client = Client(answers=[first, second])
+    known = KnownOffsets(client, "group")
+    assert await known.look() == {TopicPartition("events", 0): 7, TopicPartition("events", 1): 3}
+    assert await known.look() == {TopicPartition("events", 0): 7, TopicPartition("events", 1): 4}
+    client._refusals.append(GroupCoordinatorNotAvailableError())
+    assert await known.look() == {TopicPartition("events", 0): 7, TopicPartition("events", 1): 4}
 
 
 async def test_created_topics_are_waited_for_until_the_broker_knows_of_them() -> None:
