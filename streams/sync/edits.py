@@ -186,18 +186,28 @@ def fold_own_value(fold: Fold, system: System, name: str, value: Value, sent: Ed
     rewrites = sent.rewrites + 1
     fold_edit(fold, system, name, new_edit(fold, system, value, weak=True, rewrites=rewrites))
     if rewrites >= REWRITES_MAX:
-        field.stopped = True
-        fold.open_error(
-            f"rewriting/{name}",
-            SyncError(
-                fold.change.change_id,
-                "rewriting",
-                f"{name}: the systems rewrote the value {rewrites} times; edit it, or retry, to send it again",
-                "update",
-                name,
-                value,
-            ),
-        )
+        _stop(fold, field, name, value, f"the systems rewrote the value {rewrites} times")
+
+
+def fold_unchanged(fold: Fold, system: System, name: str, value: Value, sent: Edit) -> None:
+    """Our own write has landed, and the system holds what it held before, not what was sent.
+
+    Whatever made it so, that old value is nobody's edit: it does not go back to whoever edited, and the error tells them.
+    """
+    field, rule = moving_field(fold, name), fold.policy.fields.get(name)
+    if rule is None:
+        return
+    hold(field, system, value)
+    settled = settle(field, rule, fold.person.record_type, fold.policy).edit
+    if settled is None or sent.is_same(settled):
+        _stop(fold, field, name, value, f"{system} was sent another value and kept its own")
+
+
+def _stop(fold: Fold, field: MovingField, name: str, value: Value, what: str) -> None:
+    """Nothing more is sent of this field until somebody edits it, or asks for a retry."""
+    field.stopped = True
+    message = f"{name}: {what}; edit it, or retry, to send it again"
+    fold.open_error(f"rewriting/{name}", SyncError(fold.change.change_id, "rewriting", message, "update", name, value))
 
 
 def fold_late_repeat(fold: Fold, name: str, value: Value) -> None:

@@ -6,7 +6,7 @@ commands".)
 
 from __future__ import annotations
 
-from schemas.vocabulary import DYNAMICS, System
+from schemas.vocabulary import DYNAMICS, MARKETO, System
 from streams.sync import edits
 from streams.sync.collision import seconds_of
 from streams.sync.messages import Record, Value
@@ -94,12 +94,32 @@ def fold_values(fold: Fold, landed: Flight | None) -> None:
     """Fold what a linked record shows: first the landing, if this is one, then each value."""
     change, system = fold.change, fold.change.system
     if landed is not None:
+        unchanged = _left_unchanged(fold, landed)
         edits.land(fold, system, landed)
+        for name, value in unchanged.items():
+            edits.fold_unchanged(fold, system, name, value, landed.fields[name])
     known, moving = fold.person.at_rest.get, fold.person.moving
     unknown = edits.UNKNOWN
     for name, value in (change.fields or {}).items():
         if known(name, unknown) != value or name in moving:  # the rest, most of a row, is as it was
             _fold_value(fold, system, name, value, landed)
+
+
+def _left_unchanged(fold: Fold, landed: Flight) -> dict[str, Value]:
+    """Fields whose value our write to Marketo did not change, though it sent another: blocked there, or rewritten on save.
+
+    Marketo's feed lists everything that a write changes, and lists nothing of these.
+    """
+    change = fold.change
+    is_the_write = change.system == MARKETO and change.revision == landed.revision and edits.is_our_own(fold)
+    if not is_the_write or change.kind != "updated" or change.scope != "partial":
+        return {}
+    listed, held = change.fields or {}, edits.held_value
+    return {
+        name: value  # type: ignore[misc]  # a value, if it is not unknown
+        for name, sent in landed.fields.items()
+        if name not in listed and (value := held(fold, MARKETO, name)) not in (edits.UNKNOWN, sent.value)
+    }
 
 
 def _fold_value(fold: Fold, system: System, name: str, value: Value, landed: Flight | None) -> None:

@@ -19,6 +19,8 @@ def on_deleted(fold: Fold) -> None:
     """A record is no more. In Dynamics the Marketo person stays, and is told; in Marketo, Dynamics is untouched."""
     change, record = fold.change, _record(fold)
     state = fold.person.system(change.system)
+    if linking.is_first_of_contact(state, record):
+        linking.convert(fold, record)
     if state.closure_of(record.id) is not None:
         fold.effect = "closed"
     elif state.link is not None and state.link.id == record.id:
@@ -101,6 +103,8 @@ def on_merged(fold: Fold) -> None:
     """The record lost a merge: its link closes and what was in flight to it is void; nothing is carried over."""
     change, record = fold.change, _record(fold)
     state = fold.person.system(change.system)
+    if linking.is_first_of_contact(state, record):
+        linking.convert(fold, record)
     is_linked = state.link is not None and state.link.id == record.id
     is_creation = state.link is None and landings.is_of_our_creation(change.creation, record, state.creating())
     if state.closure_of(record.id) is not None or not (is_linked or is_creation):

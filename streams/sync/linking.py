@@ -188,6 +188,16 @@ def _fold_first_contact_row(fold: Fold, conversion: Conversion) -> None:
             edits.fold_edit(fold, DYNAMICS, name, edits.new_edit(fold, DYNAMICS, value))
 
 
+def is_first_of_contact(state: SystemState, record: Record) -> bool:
+    """Whether this is a contact, and the person was known to have, or was about to get, a lead: it became this one.
+
+    Leads and contacts are two tables to Dynamics; what a contact's says may come before the lead's word of the conversion.
+    """
+    if record.type != "contact" or state.closure_of(record.id) is not None:
+        return False
+    return state.link.type == "lead" if state.link is not None else state.creating() is not None
+
+
 def convert(fold: Fold, contact: Record) -> None:
     """The lead was qualified: the link moves to the contact, and what was in flight to the lead is void."""
     person, change = fold.person, fold.change

@@ -10,7 +10,14 @@ from schemas.vocabulary import MARKETO
 from streams.sync import edits
 from streams.sync.commands import settle_all
 from streams.sync.landings import fold_values, is_of_our_creation, is_repeat, landed_by, note_shown
-from streams.sync.linking import convert, fold_first_row, land_creation, link_first_seen, open_duplicate
+from streams.sync.linking import (
+    convert,
+    fold_first_row,
+    is_first_of_contact,
+    land_creation,
+    link_first_seen,
+    open_duplicate,
+)
 from streams.sync.messages import Record
 from streams.sync.outcome import Fold
 from streams.sync.person import (
@@ -27,7 +34,7 @@ def on_shown(fold: Fold) -> None:
     if state.closed and state.closure_of(record.id) is not None:
         fold.effect = "closed"
         return
-    if record.type == "contact" and _is_first_of_contact(state):
+    if is_first_of_contact(state, record):
         convert(fold, record)  # the contact's first row came before, or instead of, the word of the conversion
         settle_all(fold)  # under the lead's filter still (domain, 1.5, qualify)
     link = state.link
@@ -49,11 +56,6 @@ def _fold_unlinked(fold: Fold, state: SystemState, record: Record) -> None:
         fold_values(fold, land_creation(fold, record))
     else:
         open_duplicate(fold, record)
-
-
-def _is_first_of_contact(state: SystemState) -> bool:
-    """Whether, a contact showing, the person was known to have, or was about to get, a lead."""
-    return state.link.type == "lead" if state.link is not None else state.creating() is not None
 
 
 def _fold_news(fold: Fold, state: SystemState, link: Link) -> None:

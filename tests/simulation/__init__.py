@@ -13,13 +13,13 @@ What goes wrong in it, as Kafka and the systems can really produce it. In bracke
 * Rows show what is there when they are read, never what was overwritten before [unconditional writes].
 * A conflict's row and the feed's rows come in any order, and twice [rows folded again].
 * Results come before and after the streams they belong to, twice, or never [results taken for landings].
-* An applier dies between its word, `linked`, and the create, which no test plants yet.
+* An applier dies between its word, `linked`, and the create [an applier's word links].
 * A request overtakes the feed that would tell whom it is about [views always folded].
 * A batch is cut anywhere, computed, lost before its commit and computed again [outputs outside of the transaction].
 * A zombie is fenced in mid-batch, its reads of the table stale [no fencing].
 * Lifecycle events stand between any two steps: a deletion [deletions not read], a conversion [void commands forgotten], a merge
   [merged losers kept], linking and letting go of a record [streams never let go of].
-* The systems rewrite on save [rewritings taken for edits].
+* The systems rewrite on save [rewritings taken for edits], to what was there before too [what was kept taken for landed].
 * A system leaves an applier without a word; what became of the write is known a day later [unknown outcomes taken for done].
 * Producers publish runs of a stream again, at once and long after [repeats folded again].
 * Streams of different records come in any order [what comes later taken to have seen what came before].

@@ -31,6 +31,17 @@ def by_the_oracle(world: World) -> Iterator[Finding]:
     }
     yield from (finding(text, text.partition(": ")[2]) for text in world.oracle.complaints)
     yield from (finding(str(each), each.text) for each in differences(world.oracle, errors))
+    yield from converged(world)
+
+
+def converged(world: World) -> Iterator[Finding]:
+    """Every alike field of a linked person holds the same in both systems, unless a sync error is open for it."""
+    for each in unequal(world.oracle):
+        state = world.processor.state(each.person_key)
+        if state is None or state.syncable is False or MARKETO in state.errors or DYNAMICS in state.errors:
+            continue
+        if f"rewriting/{each.about}" not in state.errors:
+            yield Finding("convergence", f"{each}, and no error says why")
 
 
 def alike(world: World) -> Iterator[Finding]:

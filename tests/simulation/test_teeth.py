@@ -21,7 +21,7 @@ from streams.demo.dynamics import SimulatedDynamics
 from streams.demo.marketo import SimulatedMarketo
 from streams.demo.record import HeldRecord
 from streams.intake import Resolved
-from streams.sync import answers, edits, landings, linking, records, requests, step
+from streams.sync import answers, edits, landings, lifecycle, linking, records, requests, step
 from streams.sync.messages import ApplyCommand, ApplyResult, PersonChange, Record
 from streams.sync.outcome import Fold
 from streams.sync.person import Edit, Link, SystemState
@@ -98,6 +98,16 @@ def results_taken_for_landings(patch: pytest.MonkeyPatch) -> None:
         answers.on_answered(fold)
 
     handle(patch, "answered", hasty)
+
+
+def an_appliers_word_links(patch: pytest.MonkeyPatch) -> None:
+    """`linked` from an applier links, though the create may yet be refused."""
+
+    def hasty(fold: Fold) -> None:
+        fold.change = msgspec.structs.replace(fold.change, revision=None, creation=None)
+        lifecycle.on_linked(fold)
+
+    handle(patch, "linked", hasty)
 
 
 def views_always_folded(patch: pytest.MonkeyPatch) -> None:
@@ -180,6 +190,11 @@ def rewritings_taken_for_edits(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(edits, "new_edit", credulous)
 
 
+def what_was_kept_taken_for_landed(patch: pytest.MonkeyPatch) -> None:
+    """Marketo's feed lists nothing for a value that it kept, and so it holds what it was sent."""
+    patch.setattr(landings, "_left_unchanged", lambda fold, landed: {})
+
+
 def unknown_outcomes_taken_for_done(patch: pytest.MonkeyPatch) -> None:
     """An applier that is left without a word takes it that the write came through."""
     lose_sight = Appliers._lose_sight
@@ -259,6 +274,7 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "unconditional writes": (unconditional_writes, "edits"),
     "rows folded again": (rows_folded_again, "edits"),
     "results taken for landings": (results_taken_for_landings, "edits"),
+    "an applier's word links": (an_appliers_word_links, "everything"),
     "views always folded": (views_always_folded, "creations"),
     "outputs outside of the transaction": (outputs_outside_of_the_transaction, "edits"),
     "no fencing": (no_fencing, "edits"),
@@ -267,6 +283,7 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "merged losers kept": (merged_losers_kept, "merges"),
     "streams never let go of": (streams_never_let_go_of, "links"),
     "rewritings taken for edits": (rewritings_taken_for_edits, "rewriting"),
+    "what was kept taken for landed": (what_was_kept_taken_for_landed, "fighting"),
     "unknown outcomes taken for done": (unknown_outcomes_taken_for_done, "edits"),
     "repeats folded again": (repeats_folded_again, "edits"),
     "what comes later taken to have seen what came before": (arrival_taken_for_sight, "edits"),

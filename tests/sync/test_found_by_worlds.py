@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from schemas.vocabulary import OURSELVES
 from streams.sync.messages import Record
 from tests.sync.playbook import CONTACT_ID, MARKETO_ID, Playbook
 
 CONTACT = Record("dynamics", "contact", CONTACT_ID)
+OTHER_CONTACT = Record("dynamics", "contact", "another")
 
 
 def created_and_qualified() -> Playbook:
@@ -133,3 +138,53 @@ def test_a_field_emptied_in_a_marketo_person_that_was_deleted_then_stays_empty()
     assert create.fields is not None and "city" not in create.fields
     book.lands(create, id="901")
     assert [command.fields for command in book.out if command.fields] == [] and book.known.at_rest["city"] is None
+
+
+@pytest.mark.parametrize(("kind", "members"), [("merged", {"winner": OTHER_CONTACT}), ("deleted", {})])
+@pytest.mark.parametrize("is_linked", [True, False])
+def test_a_contact_that_is_gone_before_the_lead_said_that_it_became_one_leaves_nothing_to_wait_for(
+    kind: str, members: dict[str, Any], is_linked: bool
+) -> None:
+    """Leads and contacts are two feeds. Passed over, the person would wait for the first row of a contact that is no more."""
+    book = Playbook()
+    if is_linked:
+        book.linked_lead(phone="1")
+    else:
+        book.marketo(kind="created", lastName="Lovelace", phone="1").sync_person()
+        create = book.to("dynamics")
+        book.lead_id = create.record.id if create.record else ""
+    lead = Record("dynamics", "lead", book.lead_id)
+    book.happens(kind, CONTACT, **members)
+    assert [closure for _, closure in book.known.dynamics.closed] == ["converted", kind]
+    book.happens("converted", lead, contact=CONTACT)
+    assert book.out == []
+    assert book.known.dynamics.link is None
+    assert book.known.conversion is None
+
+
+def test_what_marketo_keeps_though_it_was_sent_another_value_is_an_error_and_goes_nowhere() -> None:
+    """A field that is blocked for updates there, or rewritten on save to what was there: the feed lists nothing of it.
+
+    Taken for landed, both systems would differ for ever with nobody told; taken for an edit, it would undo somebody's.
+    """
+    book = Playbook().linked_lead(phone="1", city="a")
+    command = book.dynamics(telephone1="2", address1_city="b", revision=1).to("marketo")
+    assert command.fields == {"phone": "2", "city": "b"}
+    book.marketo(who=OURSELVES, revision=command.revision, city="b")
+    assert book.out == []
+    assert list(book.known.errors) == ["rewriting/phone"]
+    assert "kept its own" in book.known.errors["rewriting/phone"].message
+    assert book.known.at_rest["city"] == "b"
+    again = book.dynamics(telephone1="3", address1_city="b", revision=1).to("marketo")
+    assert again.fields == {"phone": "3"}
+    assert book.known.errors == {}
+
+
+def test_what_marketo_kept_is_no_error_where_somebody_has_edited_the_field_since() -> None:
+    """The later value is due, and goes out."""
+    book = Playbook().linked_lead(phone="1")
+    command = book.dynamics(telephone1="2", revision=1).to("marketo")
+    book.dynamics(telephone1="3", revision=1)
+    again = book.marketo(who=OURSELVES, revision=command.revision).to("marketo")
+    assert again.fields == {"phone": "3"}
+    assert book.known.errors == {}
