@@ -24,7 +24,7 @@ from mode import Service
 from mode.types import ServiceT
 
 from streams.lane.fetching import AS_PARSED, hand_on_parsed_records
-from streams.lane.lanes import Chunk, Partition
+from streams.lane.lanes import Chunk, Partition, SupersededError
 from streams.lane.loops import new_event_loop
 from streams.lane.membership import Membership
 from streams.lane.positions import starts
@@ -108,6 +108,9 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
         known = {at: offset for at, offset in positions.items() if offset is not None}
         asked = await starts(consumer, [TopicPartition(*at) for at in positions.keys() - known.keys()])
         offsets = {**known, **asked}
+        # The answer waits behind a request to join: by then the partitions may be others, and these are for the next to seek.
+        if not offsets.keys() <= consumer.assignment():
+            raise SupersededError
         # Together, without an await: records are of the old epoch before this and of the new one after it.
         for at, offset in offsets.items():
             consumer.seek(TopicPartition(*at), offset)

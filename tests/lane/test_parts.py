@@ -7,14 +7,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.partitioner import murmur2 as murmur2_of_aiokafka
 
 from streams.lane import Batch, BatchAgent, BatchResult, LaneError, LaneSettings, Observer, Output, create_app
 from streams.lane.changelog import Loading
 from streams.lane.lane import Lane
+from streams.lane.lanes import SupersededError
 from streams.lane.partitions import Partitioner, murmur2
 from streams.lane.stores import MemoryStore
 from streams.lane.transaction import record_bytes
+from streams.lane.transport import LaneConsumerThread
 from streams.lane.versions import OVERRIDE, TESTED, refuse_untested_versions
 
 SETTINGS = LaneSettings(app_id="app", bootstrap_servers="nowhere:9092", batch_records=3, batch_bytes=100)
@@ -153,6 +156,22 @@ async def test_loading_goes_on_through_silence_and_ends_at_the_position_not_at_a
     await Loading(SETTINGS, {("table", 0): store}, Observer(), Consumer()).run()
     assert store.values == {b"k": b"v"}
     assert next(polls, None) is None
+
+
+async def test_partitions_that_went_elsewhere_while_their_offsets_were_asked_for_are_not_sought() -> None:
+    """The question waits behind the request to join again; the next assignment is on its way, and this worker goes on."""
+
+    class Consumer:
+        def assignment(self) -> set[TopicPartition]:
+            return {TopicPartition("topic", 1)}
+
+        def seek(self, partition: TopicPartition, offset: int) -> None:
+            raise AssertionError(f"{partition} is not assigned")
+
+    thread: Any = SimpleNamespace(_ensure_consumer=Consumer, _epoch=1)
+    with pytest.raises(SupersededError):
+        await LaneConsumerThread._in_thread_seek(thread, {("topic", 0): 7, ("topic", 1): 8}, epoch=2)
+    assert thread._epoch == 1
 
 
 # -- One lane ---------------------------------------------------------------------------------------------------------
