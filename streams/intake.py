@@ -36,29 +36,27 @@ def link_to(person_key: str, version: int | None = None) -> bytes:
 
 def person_of(link: bytes) -> str:
     """The person key of a link."""
-    return _parts(link)[0]
+    return link.rpartition(b"\0")[0].decode()
 
 
-def _parts(link: bytes) -> tuple[str, int | None]:
-    person_key, _, version = link.rpartition(b"\0")
-    return person_key.decode(), int(version) if version else None
+def _version_of(link: bytes) -> int | None:
+    version = link.rpartition(b"\0")[2]
+    return int(version) if version else None
 
 
 def resolve_change(stream: str, change: SourceChange, link: bytes | None, policy: Policy) -> Resolved:
     """Resolve a record's change to its person. `link`: that of its stream, if there is one."""
     record = change.record
-    if link is None:
-        learned = None
-        person_key = change.person_key or person_key_of(record.system, stream)
+    learned = None if link is None else person_of(link)
+    person_key = change.person_key or learned or person_key_of(record.system, stream)
+    if link is None or learned is None:
         link = link_to(person_key, change.version)
-    else:
-        learned, since = _parts(link)
-        person_key = change.person_key or learned
-        if person_key != learned:
-            if change.version is None or since is None or change.version > since:
-                link = link_to(person_key, since if change.version is None else change.version)
-            else:
-                person_key = learned
+    elif person_key != learned:
+        since = _version_of(link)
+        if change.version is not None and since is not None and change.version <= since:
+            person_key = learned
+        else:
+            link = link_to(person_key, since if change.version is None else change.version)
     resolved = PersonChange(
         change_id=change.change_id,
         person_key=person_key,
