@@ -161,11 +161,11 @@ def rejection_of(
     return rejection.model_dump_json(exclude_none=True).encode()
 
 
-def rejection_of_record(record: Any, error: Unreadable) -> bytes:
-    """The same, of a record as any of our consumers hands it over."""
+def rejection_of_record(topic: str, partition: int, record: Any, error: Unreadable) -> bytes:
+    """The same, of a record as any consumer hands it over, the lane's too, whose records know neither topic nor partition."""
     return rejection_of(
-        topic=record.topic,
-        partition=record.partition,
+        topic=topic,
+        partition=partition,
         offset=record.offset,
         timestamp_ms=record.timestamp,
         value=record.value,

@@ -8,7 +8,7 @@ from typing import Protocol
 from schemas.limits import BODY_BYTES_MAX, REJECTED_KEY_BYTES_MAX
 from schemas.rejection import Reason
 from streams import cloudevents
-from streams.codec import Unreadable, rejection_of
+from streams.codec import Unreadable, rejection_of_record
 from streams.lane import Batch, Output, Record
 from streams.sync.policy import Policy
 from streams.tally import Tally
@@ -32,16 +32,7 @@ class Policies(Protocol):
 def rejected(batch: Batch, record: Record, error: Unreadable, source: str, topic: Topic, tally: Tally) -> Output:
     """The dead letter of a record: same key, so that corrected ones can be put back in order; cut where no key can be so long."""
     tally.rejections[error.reason] += 1
-    body = rejection_of(
-        topic=batch.topic,
-        partition=batch.partition,
-        offset=record.offset,
-        timestamp_ms=record.timestamp,
-        value=record.value,
-        headers=record.headers,
-        reason=error.reason,
-        detail=error.detail,
-    )
+    body = rejection_of_record(batch.topic, batch.partition, record, error)
     ce_id = f"{batch.topic}/{batch.partition}/{record.offset}"
     key = record.key and record.key[:REJECTED_KEY_BYTES_MAX]
     return Output(topic("dead-letter"), key, body, cloudevents.headers(ce_id, REJECTION, source))

@@ -157,4 +157,4 @@ def waves(given: Iterable[Given]) -> list[list[Given]]:
 
 def _rejection(record: Any, error: Unreadable) -> bytes:
     log.error("%s[%d]@%d: %s", record.topic, record.partition, record.offset, error)
-    return rejection_of_record(record, error)
+    return rejection_of_record(record.topic, record.partition, record, error)

@@ -199,4 +199,9 @@ class Merge:
 def _rejected(record: Received, error: Unreadable, source: str) -> Sent:
     ce_id = f"{record.topic}/{record.partition}/{record.offset}"
     headers = cloudevents.headers(ce_id, REJECTION, source)
-    return Sent("dead-letter", record.key, codec.rejection_of_record(record, error), list(headers))
+    return Sent(
+        "dead-letter",
+        record.key,
+        codec.rejection_of_record(record.topic, record.partition, record, error),
+        list(headers),
+    )

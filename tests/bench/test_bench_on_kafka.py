@@ -223,7 +223,8 @@ async def reject(settings: Settings, records: list[Any]) -> None:
     await producer.start()
     try:
         for record in records:
-            body = rejection_of_record(record, Unreadable("invalid", "for the test"))
+            error = Unreadable("invalid", "for the test")
+            body = rejection_of_record(record.topic, record.partition, record, error)
             await producer.send_and_wait(settings.topic("dead-letter"), body, record.key)
     finally:
         await producer.stop()
