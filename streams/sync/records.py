@@ -18,7 +18,6 @@ from streams.sync.linking import (
     link_first_seen,
     open_duplicate,
 )
-from streams.sync.messages import Record
 from streams.sync.outcome import Fold
 from streams.sync.person import (
     Link,
@@ -37,23 +36,18 @@ def on_shown(fold: Fold) -> None:
     if is_first_of_contact(state, record):
         convert(fold, record)  # the contact's first row came before, or instead of, the word of the conversion
         settle_all(fold)  # under the lead's filter still (domain, 1.5, qualify)
-    link = state.link
-    if link is None:
-        _fold_unlinked(fold, state, record)
-    elif link.id != record.id:
-        open_duplicate(fold, record)
-    elif is_repeat(link, change.version, change.time):
-        fold.effect = "repeat"
-    else:
-        _fold_news(fold, state, link)
-
-
-def _fold_unlinked(fold: Fold, state: SystemState, record: Record) -> None:
-    creating = state.creating()
-    if creating is None:
-        link_first_seen(fold, record)
-    elif is_of_our_creation(fold.change.creation, record, creating):
+    link, creating = state.link, state.creating()
+    if link is not None and link.id == record.id:
+        if is_repeat(link, change.version, change.time):
+            fold.effect = "repeat"
+        else:
+            _fold_news(fold, state, link)
+    elif link is None and is_of_our_creation(change.creation, record, creating):
         fold_values(fold, land_creation(fold, record))
+    elif change.kind == "answered":
+        fold.effect = "no_effect"  # a record that was let go of since: whose it is now, its stream says
+    elif link is None and creating is None:
+        link_first_seen(fold, record)
     else:
         open_duplicate(fold, record)
 

@@ -65,6 +65,17 @@ class Playbook:
         """The linked record is deleted."""
         return self.happens("deleted", self.record(system))
 
+    def let_go(self, record: Record) -> Playbook:
+        """The record's stream says that it is another person's from now on."""
+        change = SourceChange(
+            change_id=self._id(),
+            kind="linked",
+            record=record,
+            version=self._next(record),
+            person_key=person_key_of(record.system, "another"),
+        )
+        return self._step(resolve_change(record.id, change, link_to(self.person_key), self.policy).changes[0])
+
     def sync_person(self, **members: Any) -> Playbook:
         """Sync Person to Microsoft."""
         return self.happens("requested", Record("marketo", "person", MARKETO_ID), action="sync_person", **members)

@@ -188,3 +188,21 @@ def test_what_marketo_kept_is_no_error_where_somebody_has_edited_the_field_since
     again = book.marketo(who=OURSELVES, revision=command.revision).to("marketo")
     assert again.fields == {"phone": "3"}
     assert book.known.errors == {}
+
+
+@pytest.mark.parametrize("answer", ["conflict", "superseded", "created"])
+@pytest.mark.parametrize("has_another", [False, True])
+def test_the_row_of_a_late_answer_does_not_bring_back_a_record_that_was_let_go_of(
+    answer: str, has_another: bool
+) -> None:
+    """It is somebody else's now; linked again by an answer it would be two persons' record, each undoing the other."""
+    book = Playbook().linked_lead(phone="1")
+    command = book.marketo(phone="2").to("dynamics")
+    former = book.record("dynamics")
+    book.let_go(former)
+    if has_another:
+        book.happens("created", Record("dynamics", "lead", "another"), fields={"telephone1": "2"}, scope="row")
+    linked = book.known.dynamics.link
+    book.answers(command, answer, record=former, row=book.row(telephone1="9", lastname="Lovelace"))
+    assert book.known.dynamics.link == linked
+    assert (book.out, book.known.errors, book.outcome.effect) == ([], {}, "no_effect")
