@@ -212,8 +212,14 @@ def _stop(fold: Fold, field: MovingField, name: str, value: Value, what: str) ->
 
 def fold_late_repeat(fold: Fold, name: str, value: Value) -> None:
     """A late repeat of an old write of ours: no edit; what it wrote is held, and will be written over."""
-    if held_value(fold, MARKETO, name) not in (UNKNOWN, value):
-        hold(moving_field(fold, name), MARKETO, value)
+    known = held_value(fold, MARKETO, name)
+    if known is UNKNOWN or known == value:
+        return
+    field, rule = moving_field(fold, name), fold.policy.fields.get(name)
+    hold(field, MARKETO, value)
+    if rule is not None and rule.block_updates and field.marketo.edit is None and field.dynamics.edit is None:
+        # The systems may hold different values for good, so that nothing else is due: Marketo gets back what it held.
+        field.dynamics.edit = Edit(fold.change.change_id, known, DYNAMICS, fold.change.time, weak=True)  # type: ignore[arg-type]
 
 
 def is_our_own(fold: Fold) -> bool:

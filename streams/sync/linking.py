@@ -170,18 +170,19 @@ def _fold_first_contact_row(fold: Fold, conversion: Conversion) -> None:
     """A contact's first row: what the lead held is no edit, and what the void command carried has landed with it.
 
     Where we qualified the lead ourselves, what no lead could hold, and what only Dynamics decides, was filled in by it: nobody
-    entered that. Another value may have been entered in the lead just before.
+    entered that. Another value may have been entered in the lead just before, or the first in a field that it held empty.
     """
-    weak = edits.is_our_own(fold)
+    filled_in = edits.is_our_own(fold)
     for name, value in (fold.change.fields or {}).items():
         held, rule = edits.held_value(fold, DYNAMICS, name), fold.policy.fields.get(name)
         if held is edits.UNKNOWN or held == value or (rule is not None and rule.direction == "to_marketo"):
-            edits.fold_edit(fold, DYNAMICS, name, edits.new_edit(fold, DYNAMICS, value, weak))
+            entered = conversion.lead_was_read and rule is not None and rule.lead and rule.direction == "both"
+            edits.fold_edit(fold, DYNAMICS, name, edits.new_edit(fold, DYNAMICS, value, weak=filled_in and not entered))
             continue
         field, sent = edits.moving_field(fold, name), conversion.void.get(name)
         if sent is not None and sent.value == value:
             # It landed on the lead, for the contact was made of it: what it settled there stays settled.
-            edits.land_field(fold, DYNAMICS, name, sent, created=conversion.created, record_type="lead")
+            edits.land_field(fold, DYNAMICS, name, sent, created=False, record_type="lead")
         elif value in field.held_since:
             edits.hold(field, DYNAMICS, value)
         else:
@@ -214,7 +215,7 @@ def convert(fold: Fold, contact: Record) -> None:
     state.flight = state.qualify = None
     state.closed = with_closed(state, lead_id, "converted")
     state.link = Link("contact", contact.id, creation=link.creation if link is not None else 0, unread=True)
-    person.conversion = Conversion(void)
+    person.conversion = Conversion(void, lead_was_read=link is not None and not link.unread)
     _become(fold, contact)
     fold.log("converted", contact.id, record=contact)
 

@@ -116,9 +116,7 @@ class Conversion(Struct, frozen=True, array_like=True, gc=False):
     """What was in flight to a lead when it became a contact; kept until the contact's first row."""
 
     void: dict[str, Edit]
-    created: bool = (
-        False  # the void command was a create; of states written when a create counted as landed only with the row
-    )
+    lead_was_read: bool = False  # what the lead held is known, the empty fields too
 
 
 class SyncError(Struct, frozen=True, array_like=True, gc=False):

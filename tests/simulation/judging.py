@@ -26,7 +26,7 @@ def judged(world: World) -> list[Finding]:
 def by_the_oracle(world: World) -> Iterator[Finding]:
     """Every field of every person, by who truly saw what."""
     errors = {
-        key: [] if state is None else [system for system in SYSTEMS if system in state.errors]
+        key: [] if state is None else [slot for slot in state.errors if not slot.startswith("duplicate/")]
         for key, state in _states(world)
     }
     yield from (finding(text, text.partition(": ")[2]) for text in world.oracle.complaints)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from schemas.vocabulary import OURSELVES
+from schemas.vocabulary import DYNAMICS, OURSELVES
+from streams.policy import default_policy
 from streams.sync.messages import Record
+from streams.sync.policy import compiled
 from tests.sync.playbook import CONTACT_ID, MARKETO_ID, Playbook
 
 CONTACT = Record("dynamics", "contact", CONTACT_ID)
@@ -206,3 +209,33 @@ def test_the_row_of_a_late_answer_does_not_bring_back_a_record_that_was_let_go_o
     book.answers(command, answer, record=former, row=book.row(telephone1="9", lastname="Lovelace"))
     assert book.known.dynamics.link == linked
     assert (book.out, book.known.errors, book.outcome.effect) == ([], {}, "no_effect")
+
+
+def test_a_late_repeat_is_written_over_where_the_other_system_is_not_updated_either() -> None:
+    """There the systems may hold different values for good; but not a value of ours that is over."""
+    policy = default_policy()
+    once = msgspec.structs.replace(policy.fields["job_title"], block_updates=frozenset({DYNAMICS}))
+    book = Playbook(compiled("blocked", {**policy.fields, "job_title": once}, policy.rules)).linked_lead()
+    old = book.dynamics(jobtitle="Cto", revision=1).command()
+    book.lands(book.lands(old).dynamics(jobtitle="Ceo", revision=1).command())
+    assert book.lands(old).command().fields == {"jobTitle": "Ceo"}  # carried out once more
+    book.lands(book.command())
+    assert (book.out, book.known.moving, book.known.at_rest["job_title"]) == ([], {}, "Ceo")
+
+
+@pytest.mark.parametrize("was_read", [True, False])
+def test_what_shows_first_in_the_contact_of_a_lead_that_we_qualified_was_entered_if_the_lead_held_nothing_there(
+    was_read: bool,
+) -> None:
+    """So it makes the person again whom somebody deleted in Marketo; of a lead that nobody read, it may be a default."""
+    book = Playbook()
+    book.marketo(kind="created", firstName="Ada", lastName="Lovelace").sync_person(sync_as="contact")
+    create = book.to("dynamics")
+    assert create.record is not None
+    if was_read:
+        book.lands(book.lands(create).to("marketo"))
+    book.deleted("marketo")
+    book.happens("converted", create.record, contact=CONTACT)
+    book.contact(who=OURSELVES, firstname="Ada", lastname="Lovelace", jobtitle="Ceo")
+    again = [command.fields for command in book.out if command.operation == "create"]
+    assert [fields and fields["jobTitle"] for fields in again] == (["Ceo"] if was_read else [])

@@ -30,8 +30,11 @@ class Difference:
         return f"{self.person_key} {self.about}: {self.text}"
 
 
-def differences(oracle: Oracle, open_errors: Mapping[str, Collection[System]]) -> list[Difference]:
-    """Every difference of every person. `open_errors`: person key -> the receivers for which a sync error is open."""
+def differences(oracle: Oracle, open_errors: Mapping[str, Collection[str]]) -> list[Difference]:
+    """Every difference of every person. `open_errors`: person key -> the receivers for which a sync error is open.
+
+    Also `rewriting/<field>`, of one that stopped: what was sent, and what a system made of it, may then stand side by side.
+    """
     return [
         found for person in oracle.people.values() for found in judge(oracle, person, open_errors.get(person.key, ()))
     ]
@@ -50,7 +53,7 @@ def unequal(oracle: Oracle) -> list[Difference]:
     ]
 
 
-def judge(oracle: Oracle, person: PersonFacts, open_errors: Collection[System]) -> Iterator[Difference]:
+def judge(oracle: Oracle, person: PersonFacts, open_errors: Collection[str]) -> Iterator[Difference]:
     """The differences of one person."""
     blocks = {system: blocked(oracle, person, system) for system in SYSTEMS}
     if not is_kept_out(oracle, person):
@@ -58,14 +61,15 @@ def judge(oracle: Oracle, person: PersonFacts, open_errors: Collection[System]) 
     yield from _missing(oracle, person, blocks)
     yield from _left_over(oracle, person)
     if len(person.held) == 2:
-        yield from _pair(oracle, person, blocks)
+        yield from _pair(oracle, person, blocks, open_errors)
     else:
-        yield from _single(oracle, person, {system for system in open_errors if blocks[system] != "no"})
+        in_error = {system for system in SYSTEMS if system in open_errors and blocks[system] != "no"}
+        yield from _single(oracle, person, in_error)
     yield from _flag(oracle, person, blocks)
 
 
 def _errors(
-    person: PersonFacts, blocks: Mapping[System, Blocked], open_errors: Collection[System]
+    person: PersonFacts, blocks: Mapping[System, Blocked], open_errors: Collection[str]
 ) -> Iterator[Difference]:
     for system in SYSTEMS:
         is_wanted = system == DYNAMICS and person.dynamics_due == "must"
@@ -115,13 +119,16 @@ def _was_broken_for_marketo(oracle: Oracle, person: PersonFacts) -> bool:
     return any((MARKETO, name, value) in oracle.broken for name, value in edits)
 
 
-def _pair(oracle: Oracle, person: PersonFacts, blocks: Mapping[System, Blocked]) -> Iterator[Difference]:
+def _pair(
+    oracle: Oracle, person: PersonFacts, blocks: Mapping[System, Blocked], open_errors: Collection[str]
+) -> Iterator[Difference]:
     kind = person.held[DYNAMICS].record.type
     if is_kept_out(oracle, person):
         return
     for rule in oracle.policy.fields.values():
         if is_alike_field(rule, kind):
-            yield from _field(oracle, person, rule, kind, blocks)
+            stopped = f"rewriting/{rule.name}" in open_errors
+            yield from _field(oracle, person, rule, kind, blocks, stopped=stopped)
         elif rule.computed is None and rule.marketo and rule.column(kind):
             yield from (_written_once if rule.block_updates else _one_way)(oracle, person, rule, blocks)
         elif rule.computed == "record_type" and blocks[MARKETO] == "no":
@@ -129,7 +136,13 @@ def _pair(oracle: Oracle, person: PersonFacts, blocks: Mapping[System, Blocked])
 
 
 def _field(
-    oracle: Oracle, person: PersonFacts, rule: FieldRule, kind: RecordKind, blocks: Mapping[System, Blocked]
+    oracle: Oracle,
+    person: PersonFacts,
+    rule: FieldRule,
+    kind: RecordKind,
+    blocks: Mapping[System, Blocked],
+    *,
+    stopped: bool,
 ) -> Iterator[Difference]:
     orbits = [orbit(oracle, rule, edit, kind) for edit in oracle.may_stand(person, rule.name)]
     if any(not agrees(values) for values in orbits):
@@ -139,10 +152,10 @@ def _field(
     loosely: list[Value] = [value for values in orbits for value in values] or [None]
     for system in SYSTEMS:
         sender = DYNAMICS if system == MARKETO else MARKETO
-        allowed = right if blocks[sender] == "no" else loosely
+        allowed = right if blocks[sender] == "no" and not stopped else loosely
         if blocks[system] == "no" and held[system] not in allowed:
             yield Difference(person.key, rule.name, f"{system} holds {held[system]!r}; right is {_shown(right)}")
-    if all(block == "no" for block in blocks.values()) and held[MARKETO] != held[DYNAMICS]:
+    if not stopped and all(block == "no" for block in blocks.values()) and held[MARKETO] != held[DYNAMICS]:
         yield Difference(person.key, rule.name, f"marketo {held[MARKETO]!r}, dynamics {held[DYNAMICS]!r}")
 
 
