@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
+import msgspec
 from msgspec import Struct
 from prometheus_client.parser import text_string_to_metric_families
 from rich.table import Table
@@ -42,6 +43,7 @@ from streams.settings import Settings
 SHARE = 0.1
 LOOK_SECONDS, SAMPLE_SECONDS = 0.25, 1.0
 STALE_SECONDS = 10.0
+UNTRUE_SHOWN = 5
 QUIET_LOOKS, QUIET_SECONDS = 3, 1.0
 DRAIN_SECONDS_MAX = 1_200.0
 MEBIBYTE = 1_048_576
@@ -183,6 +185,7 @@ class Overload:
                 self._say(f"overload: {lag:,} changes wait")
 
     async def _asked(self, session: aiohttp.ClientSession) -> Answer | None:
+        asked = await self._look()
         ready = await self._worker.ask(session, "/health/ready")
         metrics = await self._worker.ask(session, "/metrics")
         await self._look()
@@ -191,7 +194,7 @@ class Overload:
         return Answer(
             ready.strip() == "ready",
             *lag_and_age(metrics, self._sources),
-            *self._standing.range_of_last(STALE_SECONDS),
+            *self._standing.range_since(asked.at - STALE_SECONDS),
         )
 
 
@@ -232,14 +235,16 @@ def memory(samples: Sequence[Sample], before: int, held_max: int) -> dict[str, A
 
 
 def health(answers: Sequence[Answer | None], edits_per_second: float) -> dict[str, Any]:
-    """Of how many answers what was true."""
+    """Of how many answers what was true, and the first of those that were not."""
     given = [each for each in answers if each is not None]
+    untrue = [each for each in given if not (each.lag_is_true(edits_per_second) and each.age_is_true())]
     return {
         "asked": len(answers),
         "answered": len(given),
         "ready": sum(each.is_ready for each in given),
         "lag_true": sum(each.lag_is_true(edits_per_second) for each in given),
         "age_true": sum(each.age_is_true() for each in given),
+        "untrue": msgspec.to_builtins(untrue[:UNTRUE_SHOWN]),
     }
 
 

@@ -54,11 +54,8 @@ class Standing:
         """The last look."""
         return self._looks[-1]
 
-    def range_of_last(self, seconds: float) -> tuple[Look, Look]:
-        """The least and the most of all looks within this time, each figure by itself, and of the look before them."""
-        since = self._now() - seconds
-        found = [each for each in self._looks if each.at < since][-1:] + [
-            each for each in self._looks if each.at >= since
-        ]
+    def range_since(self, at: float) -> tuple[Look, Look]:
+        """The least and the most of all looks since that moment, each figure by itself, and of the look before them."""
+        found = [each for each in self._looks if each.at < at][-1:] + [each for each in self._looks if each.at >= at]
         lags, ages = [each.lag for each in found], [each.age_seconds for each in found]
-        return Look(since, min(lags), min(ages)), Look(since, max(lags), max(ages))
+        return Look(at, min(lags), min(ages)), Look(at, max(lags), max(ages))
