@@ -163,7 +163,7 @@ async def test_nothing_is_committed_past_an_event_in_flight(make_app: MakeApp) -
     assert commits == []
 
 
-@told_to_both("faust-streaming/faust: none found")
+@told_to_both("robinhood/faust#192")
 async def test_nothing_commits_by_itself(make_app: MakeApp) -> None:
     """Offsets are committed with what they caused, in one transaction, and by nobody else."""
     assert [task for task in make_app().consumer._get_tasks() if "commit" in str(task.fun.__name__)] == []
@@ -172,7 +172,7 @@ async def test_nothing_commits_by_itself(make_app: MakeApp) -> None:
 # -- Faust: what cannot be set --------------------------------------------------------------------------------------
 
 
-@told_to_both("faust-streaming/faust: none found")
+@told_to_both("aio-libs/aiokafka#196")
 @pytest.mark.parametrize(
     ("attribute", "wanted"),
     [("_isolation_level", "read_committed"), ("_fetch_max_wait_ms", SETTINGS.fetch_max_wait_ms)],
@@ -203,7 +203,7 @@ async def test_the_table_manager_starts_without_a_pause(make_app: MakeApp) -> No
     assert slept == []
 
 
-@told_to_both("faust-streaming/faust: none found")
+@told_to_both("robinhood/faust#167")
 def test_the_worker_command_opens_no_web_server_for_an_app_that_wants_none(make_app: MakeApp) -> None:
     """It overrules the app's `web_enabled=False` by its own default, and binds all interfaces."""
     app = make_app()
