@@ -211,7 +211,7 @@ def test_the_worker_command_opens_no_web_server_for_an_app_that_wants_none(make_
     assert list(app.boot_strategy.web_server()) == []
 
 
-@told_to_both("faust-streaming/faust: none found")
+@told_to_both("robinhood/faust#380")
 def test_no_folder_is_made_where_the_worker_is_started(
     make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
