@@ -24,7 +24,7 @@ What goes wrong in it, as Kafka and the systems can really produce it. In bracke
 * Producers publish runs of a stream again, at once and long after [repeats folded again].
 * Streams of different records come in any order [what comes later taken to have seen what came before].
 * Change tracking loses its place, and everything is read again [deletions told twice].
-* Streams that do not show our fields, which no test plants yet.
+* Streams do not show our fields [the next change taken for the landing].
 
 Some rules are left out besides, without a fault of the world's: [authority swapped], [feed entries lost], [revisions not seen].
 

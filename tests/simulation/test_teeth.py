@@ -229,6 +229,11 @@ def deletions_told_twice(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SystemState, "closure_of", lambda self, record_id: None)
 
 
+def the_next_change_taken_for_the_landing(patch: pytest.MonkeyPatch) -> None:
+    """Where a stream does not show our fields, whatever is told next counts as the landing, whatever it says."""
+    patch.setattr(landings, "_reports_without_revision", lambda fold, flight: fold.change.who is None)
+
+
 def authority_swapped(patch: pytest.MonkeyPatch) -> None:
     """The core lets the wrong system win."""
     fold = sync.advance
@@ -288,6 +293,7 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "repeats folded again": (repeats_folded_again, "edits"),
     "what comes later taken to have seen what came before": (arrival_taken_for_sight, "edits"),
     "deletions told twice": (deletions_told_twice, "life"),
+    "the next change taken for the landing": (the_next_change_taken_for_the_landing, "blind"),
     "authority swapped": (authority_swapped, "edits"),
     "feed entries lost": (feed_entries_lost, "edits"),
     "revisions not seen": (revisions_not_seen, "edits"),
