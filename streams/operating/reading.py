@@ -16,7 +16,8 @@ from streams.lane.positions import topics_there
 from streams.settings import Settings
 from streams.topics import TopicsError
 
-POLL_MILLISECONDS = 500
+POLL_MILLISECONDS = 20
+"""What is read stands there already. Behind the last record may be markers only, and nothing comes to end a longer wait."""
 FETCH_BYTES = 8 * 1_048_576
 
 
@@ -37,6 +38,7 @@ class Reader:
             isolation_level="read_committed",
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=FETCH_BYTES,
+            fetch_max_wait_ms=POLL_MILLISECONDS,
         )
         self._cluster: Any = None
 

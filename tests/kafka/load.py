@@ -54,7 +54,7 @@ async def send(settings: Settings, messages: Sequence[Message]) -> None:
 async def drained(settings: Settings) -> None:
     """Wait until the group has committed every source topic and the event log to its end."""
     admin = AIOKafkaAdminClient(**settings.client("drained"))
-    consumer = AIOKafkaConsumer(**settings.client("drained"), isolation_level="read_committed")
+    consumer = AIOKafkaConsumer(**settings.client("drained"), isolation_level="read_committed", fetch_max_wait_ms=20)
     await admin.start()
     await consumer.start()
     try:
@@ -90,7 +90,7 @@ async def _lag(settings: Settings, admin: Any, consumer: Any, names: Sequence[st
     for tp in tps:
         consumer.seek(tp, done.get(tp, 0))
     while unread := [tp for tp in tps if await consumer.position(tp) < ends[tp]]:
-        found = await consumer.getmany(*unread, timeout_ms=200)
+        found = await consumer.getmany(*unread, timeout_ms=20)
         if any(found.values()):
             return sorted(f"{tp.topic}[{tp.partition}]" for tp, records in found.items() if records)
     return []

@@ -68,6 +68,7 @@ async def read_committed(
         isolation_level="read_committed",
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=8_000_000,
+        fetch_max_wait_ms=20,
     )
     await consumer.start()
     try:
@@ -79,7 +80,7 @@ async def read_committed(
         found: list[ConsumerRecord] = []
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            for fetched in (await consumer.getmany(timeout_ms=100)).values():
+            for fetched in (await consumer.getmany(timeout_ms=20)).values():
                 found.extend(fetched)
             at_end = all([await consumer.position(tp) >= ends[tp] for tp in tps])
             if len(found) >= records if records is not None else at_end:

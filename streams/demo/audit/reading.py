@@ -11,7 +11,8 @@ from aiokafka import TopicPartition
 from streams.demo.wire import partitions_of, plain_consumer, stand_at_beginning
 from streams.settings import Settings
 
-POLL_MILLISECONDS = 500
+POLL_MILLISECONDS = 20
+"""What is read stands there already. Behind the last record may be markers only, and nothing comes to end a longer wait."""
 FETCH_BYTES = 8 * 1_048_576
 DIGEST_BYTES = 12
 
@@ -59,7 +60,8 @@ def digest(key: bytes | None, value: bytes | None) -> bytes:
 
 
 def _consumer(settings: Settings, isolation_level: str) -> Any:
-    return plain_consumer(settings, "demo-audit", isolation_level, max_partition_fetch_bytes=FETCH_BYTES)
+    fetching = {"max_partition_fetch_bytes": FETCH_BYTES, "fetch_max_wait_ms": POLL_MILLISECONDS}
+    return plain_consumer(settings, "demo-audit", isolation_level, **fetching)
 
 
 async def _records(consumer: Any, places: list[TopicPartition]) -> AsyncIterator[Any]:
