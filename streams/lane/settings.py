@@ -21,9 +21,9 @@ class LaneSettings:
     # Where tables are kept between runs, in RocksDB; no two workers share one. Without it they are in memory.
     data_folder: str | None = None
 
-    # A batch is what waits, up to these: half as many records cost a twentieth more a record, twice as many hardly less and
-    # leave a transaction open for twice as long. A partition with twice as much waiting is not fetched from.
-    batch_records: int = 2_000
+    # A batch is what waits, up to these; a partition with twice as much waiting is not fetched from. Twice as many records
+    # cost a twentieth less each, but a worker that gets a tenth of what it needs then loses its partitions for want of heartbeats.
+    batch_records: int = 1_000
     batch_bytes: int = 8_000_000
 
     # The largest record (key, value and headers) the lane will send; topics and brokers must take a little more.

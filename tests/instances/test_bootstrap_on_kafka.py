@@ -330,7 +330,7 @@ async def test_a_writing_that_breaks_off_goes_on_and_tells_nothing_twice(
 async def test_killed_at_any_time_and_started_again_it_ends_the_same(scene: Scene, tmp_path: Path) -> None:
     people(scene, 1_000)
     kills = 0
-    for seconds in (0.8, 1.6, 2.2, 2.6, 3.0, 3.4, PATIENCE_SECONDS):
+    for seconds in (0.6, 0.8, 1.0, 1.2, 1.5, 1.8, 2.2, 2.6, 3.0, 3.4, PATIENCE_SECONDS):
         process = await _process(scene, tmp_path / "log")
         with suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), seconds)
