@@ -8,6 +8,7 @@ from typing import Any
 from schemas.vocabulary import SYSTEMS, System
 from streams.demo.oracle.verdict import Difference
 from streams.demo.wire import Watch, partitions_of, plain_consumer, stand_at_beginning
+from streams.operating.reading import POLL_MILLISECONDS
 from streams.settings import Settings
 from streams.sync.messages import PersonChange
 from streams.sync.person import PersonState, decode_person
@@ -23,12 +24,12 @@ async def read_people(settings: Settings, watch: Watch) -> dict[str, PersonState
     topic = changelog_topic(settings, PEOPLE)
     heads = await watch.heads([topic])
     states: dict[bytes, bytes | None] = {}
-    consumer: Any = plain_consumer(settings, "demo-people", "read_committed")
+    consumer: Any = plain_consumer(settings, "demo-people", "read_committed", fetch_max_wait_ms=POLL_MILLISECONDS)
     await consumer.start()
     try:
         await stand_at_beginning(consumer, partitions_of(settings, [topic]))
         while any([await consumer.position(place) < head for place, head in heads.items()]):
-            for records in (await consumer.getmany(timeout_ms=200)).values():
+            for records in (await consumer.getmany(timeout_ms=POLL_MILLISECONDS)).values():
                 states.update((record.key, record.value) for record in records)
     finally:
         await consumer.stop()

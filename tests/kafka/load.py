@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from schemas.topics import INPUT_TOPICS
 from streams.codec import encode
 from streams.lane.stable_offsets import stable_offsets
+from streams.operating.reading import POLL_MILLISECONDS
 from streams.settings import Settings
 from streams.sync.messages import Record, SourceChange
 
@@ -54,7 +55,9 @@ async def send(settings: Settings, messages: Sequence[Message]) -> None:
 async def drained(settings: Settings) -> None:
     """Wait until the group has committed every source topic and the event log to its end."""
     admin = AIOKafkaAdminClient(**settings.client("drained"))
-    consumer = AIOKafkaConsumer(**settings.client("drained"), isolation_level="read_committed", fetch_max_wait_ms=20)
+    consumer = AIOKafkaConsumer(
+        **settings.client("drained"), isolation_level="read_committed", fetch_max_wait_ms=POLL_MILLISECONDS
+    )
     await admin.start()
     await consumer.start()
     try:
@@ -90,7 +93,7 @@ async def _lag(settings: Settings, admin: Any, consumer: Any, names: Sequence[st
     for tp in tps:
         consumer.seek(tp, done.get(tp, 0))
     while unread := [tp for tp in tps if await consumer.position(tp) < ends[tp]]:
-        found = await consumer.getmany(*unread, timeout_ms=20)
+        found = await consumer.getmany(*unread, timeout_ms=POLL_MILLISECONDS)
         if any(found.values()):
             return sorted(f"{tp.topic}[{tp.partition}]" for tp, records in found.items() if records)
     return []

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from streams.lane.partitions import murmur2
+from streams.operating.reading import POLL_MILLISECONDS
 
 _numbers = itertools.count(int(time.time() * 1000))
 
@@ -68,7 +69,7 @@ async def read_committed(
         isolation_level="read_committed",
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=8_000_000,
-        fetch_max_wait_ms=20,
+        fetch_max_wait_ms=POLL_MILLISECONDS,
     )
     await consumer.start()
     try:
@@ -80,7 +81,7 @@ async def read_committed(
         found: list[ConsumerRecord] = []
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            for fetched in (await consumer.getmany(timeout_ms=20)).values():
+            for fetched in (await consumer.getmany(timeout_ms=POLL_MILLISECONDS)).values():
                 found.extend(fetched)
             at_end = all([await consumer.position(tp) >= ends[tp] for tp in tps])
             if len(found) >= records if records is not None else at_end:

@@ -9,10 +9,9 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from streams.demo.wire import partitions_of, plain_consumer, stand_at_beginning
+from streams.operating.reading import POLL_MILLISECONDS
 from streams.settings import Settings
 
-POLL_MILLISECONDS = 20
-"""What is read stands there already. Behind the last record may be markers only, and nothing comes to end a longer wait."""
 FETCH_BYTES = 8 * 1_048_576
 DIGEST_BYTES = 12
 
