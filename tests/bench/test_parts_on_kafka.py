@@ -57,7 +57,7 @@ async def gone(settings: Settings) -> bool:
 
 async def test_delays_of_edits(settings: Settings) -> None:
     """Every edit is followed to a command of its own; nothing is left on the broker."""
-    size = latency.Size(Load(people=300, fields=5), paces=(50,), seconds=2.0)
+    size = latency.Size(Load(people=300, fields=5), paces=(50,), seconds=2.0, broker_warm_up_seconds=0.5)
     found = json.loads(json.dumps(await latency.measure(settings, ignored, long=False, size=size)))
     (pace,) = found["paces"]
     assert pace["edits"] > 0 and pace["shared"] == 0
