@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas.vocabulary import DYNAMICS, MARKETO, System
+from schemas.vocabulary import DYNAMICS, MARKETO, SYSTEMS, System
 from streams.sync.collision import Settled, settle
 from streams.sync.messages import CollidingEdit, Value
 from streams.sync.outcome import Fold
@@ -29,10 +29,9 @@ def due_by_system(fold: Fold) -> dict[System, dict[str, Edit]]:
         edit = settled_edit(fold, name, field)
         if edit.made_in is None and name in fold.policy.fields and fold.policy.fields[name].block_updates:
             continue  # the systems may hold different values for good
-        if field.marketo.held != edit.value and _may_be_written(fold, MARKETO, name, field):
-            due[MARKETO][name] = edit
-        if field.dynamics.held != edit.value and _may_be_written(fold, DYNAMICS, name, field):
-            due[DYNAMICS][name] = edit
+        for system in SYSTEMS:
+            if field.side(system).held != edit.value and _may_be_written(fold, system, name, field, edit):
+                due[system][name] = edit
     return due
 
 
@@ -73,7 +72,7 @@ def _colliding(edit: Edit) -> CollidingEdit:
     return CollidingEdit(change_id=edit.change_id, value=edit.value, time=edit.time, who=edit.who)
 
 
-def _may_be_written(fold: Fold, system: System, name: str, field: MovingField) -> bool:
+def _may_be_written(fold: Fold, system: System, name: str, field: MovingField, edit: Edit) -> bool:
     """Whether a field may be written to this system's record, now that it holds something."""
     link = fold.person.system(system).link
     if link is None or name not in fold.policy.outbound[link.type] or not in_sync(fold, name):
@@ -81,6 +80,8 @@ def _may_be_written(fold: Fold, system: System, name: str, field: MovingField) -
     if system not in fold.policy.fields[name].block_updates or field.side(system).held is None:
         return True
     field.other(system).edit = None  # written once; the other system's later value never will be
+    if edit.made_in != system:
+        field.side(system).edit = None  # what it stood against is over with it, or that would go and undo it
     return False
 
 

@@ -178,7 +178,10 @@ def _one_way(
 def _written_once(
     oracle: Oracle, person: PersonFacts, rule: FieldRule, blocks: Mapping[System, Blocked]
 ) -> Iterator[Difference]:
-    """Where updates are blocked, something was written all the same if there was anything to write; emptied, it stays so."""
+    """Where updates are blocked, something was written all the same if there was anything to write; emptied, it stays so.
+
+    Where they are not, the last edit stands, whether it could be written to the other system or not.
+    """
     emptied = {edit.system for edit in person.facts(rule.name).edits if edit.value is None}
     for system in rule.block_updates - emptied:
         there = value_held(oracle, person, other_system(system), rule)
@@ -187,7 +190,7 @@ def _written_once(
     last = unseen(person.facts(rule.name))
     for system in {MARKETO, DYNAMICS} - rule.block_updates if len(last) == 1 else ():
         held = value_held(oracle, person, system, rule)
-        if last[0].system != system and blocks[system] == "no" and held != last[0].value:
+        if blocks[system] == "no" and held != last[0].value:
             yield Difference(person.key, rule.name, f"{system} holds {held!r}; right is {last[0].value!r}")
 
 
