@@ -26,7 +26,8 @@ What goes wrong in it, as Kafka and the systems can really produce it. In bracke
 * Change tracking loses its place, and everything is read again [deletions told twice].
 * Streams do not show our fields [the next change taken for the landing].
 
-Some rules are left out besides, without a fault of the world's: [authority swapped], [feed entries lost], [revisions not seen].
+Some rules are left out besides, without a fault of the world's: [authority swapped], [feed entries lost], [revisions not seen],
+[landings half believed].
 
 * `profiles`: what may happen in a world, by name; `small_policy`: under which policies; `people`: who does it.
 * `processor`: the agents of the shell, on topics and tables that are lists and dictionaries.

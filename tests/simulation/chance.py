@@ -19,10 +19,11 @@ ID_BITS_MIN = 100
 
 
 class Draws(NamedTuple):
-    """What chance said during one move, in order: numbers from 0 to 1, and whole numbers of so many bits."""
+    """What chance said during one move, in order: numbers from 0 to 1, whole numbers of so many bits, and ids."""
 
     shares: tuple[float, ...] = ()
     numbers: tuple[int, ...] = ()
+    ids: tuple[int, ...] = ()
 
 
 class Recorder(random.Random):
@@ -31,6 +32,7 @@ class Recorder(random.Random):
     def __init__(self, seed: str) -> None:
         self._shares: list[float] = []
         self._numbers: list[int] = []
+        self._ids: list[int] = []
         super().__init__(seed)
 
     def random(self) -> float:
@@ -42,15 +44,14 @@ class Recorder(random.Random):
     def getrandbits(self, k: int, /) -> int:
         """As any other: whole numbers and choices are made of these."""
         number = super().getrandbits(k)
-        if k < ID_BITS_MIN:
-            self._numbers.append(number)
+        (self._numbers if k < ID_BITS_MIN else self._ids).append(number)
         return number
 
     def take(self) -> Draws:
         """What it said since the last time."""
-        draws = Draws(tuple(self._shares), tuple(self._numbers))
-        self._shares.clear()
-        self._numbers.clear()
+        draws = Draws(tuple(self._shares), tuple(self._numbers), tuple(self._ids))
+        for said in (self._shares, self._numbers, self._ids):
+            said.clear()
         return draws
 
 
@@ -60,12 +61,13 @@ class Tape(random.Random):
     def __init__(self) -> None:
         self._shares: deque[float] = deque()
         self._numbers: deque[int] = deque()
-        self._ids = 0
+        self._ids: deque[int] = deque()
+        self._more_ids = 0
         super().__init__(0)
 
     def load(self, draws: Draws) -> None:
         """What it shall say during the next move."""
-        self._shares, self._numbers = deque(draws.shares), deque(draws.numbers)
+        self._shares, self._numbers, self._ids = deque(draws.shares), deque(draws.numbers), deque(draws.ids)
 
     def random(self) -> float:
         """The next recorded share."""
@@ -74,17 +76,19 @@ class Tape(random.Random):
     def getrandbits(self, k: int, /) -> int:
         """The next recorded number, made to fit; nought makes every choice the first. Of ids, none comes twice."""
         if k >= ID_BITS_MIN:
-            self._ids += 1
-            return self._ids
+            if self._ids:  # they decide which partitions things stand in
+                return self._ids.popleft()
+            self._more_ids += 1
+            return self._more_ids
         return self._numbers.popleft() % (1 << k) if self._numbers else 0
 
 
 def fewer(draws: Draws) -> Sequence[Draws]:
     """Draws that say less, the least first."""
-    shares, numbers = draws
-    found = [Draws(), Draws(shares, ()), Draws((), numbers)]
-    found += [Draws(shares[:n], numbers) for n in range(len(shares))]
-    found += [Draws(shares, numbers[:n]) for n in range(len(numbers))]
-    found += [Draws((*shares[:n], UNREMARKABLE, *shares[n + 1 :]), numbers) for n in range(len(shares))]
-    found += [Draws(shares, (*numbers[:n], 0, *numbers[n + 1 :])) for n in range(len(numbers))]
+    shares, numbers, ids = draws
+    found = [Draws(), Draws(ids=ids), Draws(shares, (), ids), Draws((), numbers, ids)]
+    found += [Draws(shares[:n], numbers, ids) for n in range(len(shares))]
+    found += [Draws(shares, numbers[:n], ids) for n in range(len(numbers))]
+    found += [Draws((*shares[:n], UNREMARKABLE, *shares[n + 1 :]), numbers, ids) for n in range(len(shares))]
+    found += [Draws(shares, (*numbers[:n], 0, *numbers[n + 1 :]), ids) for n in range(len(numbers))]
     return [each for each in dict.fromkeys(found) if each != draws]

@@ -234,6 +234,20 @@ def the_next_change_taken_for_the_landing(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(landings, "_reports_without_revision", lambda fold, flight: fold.change.who is None)
 
 
+def landings_half_believed(patch: pytest.MonkeyPatch) -> None:
+    """Of every third command the landing is folded, but not that the record holds now what was sent: it goes out once more."""
+    land_field = edits.land_field
+
+    def forgetful(fold: Fold, system: Any, name: str, sent: Edit, **more: Any) -> None:
+        held = edits.held_value(fold, system, name)
+        land_field(fold, system, name, sent, **more)
+        moving = fold.person.moving.get(name)
+        if moving is not None and held is not edits.UNKNOWN and fold.person.system(system).revision % 3 == 0:
+            moving.side(system).held = held  # type: ignore[assignment]  # a value, as it is not unknown
+
+    patch.setattr(edits, "land_field", forgetful)
+
+
 def authority_swapped(patch: pytest.MonkeyPatch) -> None:
     """The core lets the wrong system win."""
     fold = sync.advance
@@ -294,6 +308,7 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "what comes later taken to have seen what came before": (arrival_taken_for_sight, "edits"),
     "deletions told twice": (deletions_told_twice, "life"),
     "the next change taken for the landing": (the_next_change_taken_for_the_landing, "blind"),
+    "landings half believed": (landings_half_believed, "calm"),
     "authority swapped": (authority_swapped, "edits"),
     "feed entries lost": (feed_entries_lost, "edits"),
     "revisions not seen": (revisions_not_seen, "edits"),

@@ -86,6 +86,7 @@ class PersonFacts:
 
     key: str
     fields: dict[str, FieldFacts] = field(default_factory=dict)
+    saves: int = 0  # by people: records created and edited
     held: dict[System, HeldRecord] = field(default_factory=dict)
     ends: dict[System, list[str]] = field(default_factory=lambda: {MARKETO: [], DYNAMICS: []})
     creations: dict[System, int] = field(default_factory=lambda: {MARKETO: 0, DYNAMICS: 0})

@@ -34,6 +34,7 @@ class Oracle:
         """A new record: entered values are edits, sent ones come from the other system, the rest was filled in."""
         person, system = self._person(held.person_key), held.record.system
         self._expect_creation(person, held, command)
+        person.saves += command is None
         if system == DYNAMICS and person.ends[DYNAMICS]:
             self._reopen(person)
         person.held[system] = held
@@ -56,6 +57,7 @@ class Oracle:
     def entered(self, held: HeldRecord, changed: Mapping[str, Value]) -> None:
         """A person's edits. On a Dynamics record they also cover who made the values that nobody has read yet."""
         person = self._person(held.person_key)
+        person.saves += 1
         self.cells.cover(person, held)
         for name, value in self.cells.canonical(held, changed).items():
             facts = person.facts(name)
