@@ -3,6 +3,8 @@
 import asyncio
 import sys
 
+from streams.lane.closed_connections import tell_of_closed_connections
+
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
     """A fresh loop, not yet running."""
@@ -10,5 +12,6 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
         return asyncio.new_event_loop()
     import uvloop
 
+    tell_of_closed_connections()
     loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
     return loop

@@ -1,0 +1,62 @@
+"""A connection that its broker closed a moment ago, on the loop that every process of ours runs on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from aiokafka import conn
+from aiokafka.errors import KafkaConnectionError
+from aiokafka.protocol.metadata import MetadataRequest
+
+from streams.lane.closed_connections import TellingConnection
+from streams.lane.loops import new_event_loop
+
+STOCK = TellingConnection.__mro__[1]
+UPSTREAM = pytest.mark.xfail(reason="aio-libs/aiokafka#1038", raises=RuntimeError, strict=True)
+SASL = "sasl token"
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.Runner]:
+    """Ours: uvloop's."""
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        yield runner
+
+
+async def after_its_end(connection_class: Any, what: str) -> None:
+    """Send on a connection whose transport is closed, but whose reader has yet to notice."""
+    server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    connection = connection_class("127.0.0.1", port)
+    connection._create_reader_task = lambda: asyncio.get_running_loop().create_future()
+    connection._do_version_lookup = lambda: asyncio.sleep(0)
+    await connection.connect()
+    connection._versions = {3: (0, 5)}
+    connection._writer.transport.abort()
+    await connection._closed_fut
+    try:
+        if what == SASL:
+            await connection._send_sasl_token(b"token")
+        else:
+            await connection.send(MetadataRequest(None))
+    finally:
+        server.close()
+        assert (connection._writer is None) == (connection_class is TellingConnection)
+
+
+@pytest.mark.parametrize("what", ["request", SASL])
+@pytest.mark.parametrize("connection_class", [pytest.param(STOCK, marks=UPSTREAM), TellingConnection])
+def test_a_request_on_a_closed_connection_is_a_broken_connection(
+    connection_class: Any, what: str, loop: asyncio.Runner
+) -> None:
+    """That is an error from which every client of aiokafka goes on: it connects again."""
+    with pytest.raises(KafkaConnectionError, match="broken"):
+        loop.run(after_its_end(connection_class, what))
+
+
+def test_clients_make_such_connections(loop: asyncio.Runner) -> None:
+    """As soon as there is a loop of uvloop's."""
+    assert conn.AIOKafkaConnection is TellingConnection
