@@ -157,12 +157,13 @@ def _told_once(world: World, history: History) -> Iterator[str]:
             for cause in command.causes:
                 when, before = last.get((command.system, cause), (number, command))
                 last[command.system, cause] = (number, command)
-                again = (before.fields or {}).keys() & (command.fields or {}).keys()
+                sent, sends = before.fields or {}, command.fields or {}
+                again = [name for name in sends if name in sent and sent[name] == sends[name]]
                 if before.command_id == command.command_id or not again:
                     continue
                 between = history.folded[when + 1 : number + 1]
                 if not (late and late[-1] > when) and not any(_may_send_again(folded, before) for folded in between):
-                    yield f"revisions {before.revision} and {command.revision} for {command.system} both carry {sorted(again)} of {cause}"
+                    yield f"revisions {before.revision} and {command.revision} for {command.system} both carry {again} of {cause}"
 
 
 def _may_send_again(folded: Folded, command: ApplyCommand) -> bool:
