@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
+UNPACKED_BYTES_MAX = 32 * 1024 * 1024
 BODY_BYTES_MAX = 1024 * 1024
 RECORD_BYTES_MAX = 1_250_000
 NESTING_MAX = 200
@@ -69,6 +70,13 @@ LIMITS: Mapping[str, Limit] = {
         "bytes",
         "more than is read, so that too large a body is rejected with its reason",
         "the broker refuses it",
+    ),
+    "UNPACKED_BYTES_MAX": Limit(
+        "a compressed batch of messages, unpacked",
+        UNPACKED_BYTES_MAX,
+        "bytes",
+        "four of the largest messages; producers make batches of one MiB at most, if not told otherwise",
+        "`dead-letter`, `oversized`: the batch as it came, in one letter, under the offset of its last message",
     ),
     "BODY_BYTES_MAX": Limit(
         "a body that is read or sent; a person's state",

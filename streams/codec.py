@@ -73,6 +73,8 @@ def reader_of(struct: type[M], check: Callable[[M], None]) -> Callable[[bytes | 
     def read(body: bytes | None) -> M:
         if not body:
             raise Unreadable("unreadable", "the message has no body")
+        if body.__class__ is not bytes and (why := getattr(body, "why", None)):  # see streams/lane/unpacking.py
+            raise Unreadable("oversized", why)
         if len(body) > BODY_BYTES_MAX:
             raise Unreadable("oversized", f"{len(body)} bytes; allowed are {BODY_BYTES_MAX}")
         # Deleting finds brackets four times as fast as counting them, and few bodies are so long and have so many.

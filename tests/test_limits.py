@@ -14,6 +14,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.consumer import fetcher
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from pydantic import ValidationError
 
 import schemas
@@ -50,6 +53,7 @@ from streams.connectors.our_fields import DYNAMICS_KEY
 from streams.instances.setup_plan import DYNAMICS_TYPES
 from streams.lane import Batch, Output
 from streams.lane.transaction import record_bytes
+from streams.lane.unpacking import CODECS, PackedBatch
 from streams.policy import default_policy
 from streams.policy.files import PolicyUnreadableError, own_rule_files
 from streams.policy.mistakes import PolicyError
@@ -66,6 +70,7 @@ from tests.fuzz.in_process import ShippedPolicy, Taken
 from tests.sync.playbook import Playbook
 
 ROOT = Path(__file__).parents[1]
+ROUND_A_LONG_VALUE = 16  # bytes of a record: its length and its value's, the key `775` and the rest
 BEGINNING, END = "<!-- limits -->", "<!-- end of limits -->"
 README_HINT = (
     f"put between {BEGINNING} and {END} in README.md what this prints: "
@@ -96,7 +101,7 @@ def result(**members: Any) -> bool:
     return is_read(decode_apply_result, schemas.ApplyResult, good | members)
 
 
-def handled(value: bytes, key: bytes = b"775") -> list[Output]:
+def handled(value: bytes, key: bytes | None = b"775") -> list[Output]:
     """What intake makes of one message."""
     intake = Intake(str, ShippedPolicy(default_policy()), Tally())
     record = Taken("marketo.changes", 0, 0, 0, key, value, ())
@@ -108,6 +113,20 @@ def comes_in(**members: Any) -> bool:
     assert change(**members)
     message = json.loads(encode(marketo_change(jobTitle="x"))) | members
     return handled(json.dumps(message).encode())[0].topic == "person.changes"
+
+
+def unpacked(length: int) -> bool:
+    """A batch that unpacks to so much, as a consumer of ours reads it; the value leaves room for the record around it."""
+    made = DefaultRecordBatchBuilder(2, CODECS.index("zstd"), 0, -1, -1, 0, length)
+    made.append(0, 0, b"775", b" " * (length - ROUND_A_LONG_VALUE), [])
+    records = fetcher.MemoryRecords(bytes(made.build()))
+    (record,) = fetcher.PartitionRecords(TopicPartition("marketo.changes", 0), records, [], 0, None, None, True, 1)
+    is_packed = isinstance(record.value, PackedBatch)
+    if is_packed:
+        (letter,) = handled(record.value, record.key)
+        rejection = schemas.Rejection.model_validate_json(letter.value or b"")
+        assert (letter.topic, rejection.reason, rejection.detail) == ("dead-letter", "oversized", record.value.why)
+    return not is_packed
 
 
 def body_of(length: int) -> bool:
@@ -263,6 +282,7 @@ def key_field(length: int) -> bool:
 
 HOLDS: Mapping[str, Callable[[int], bool]] = {
     "MESSAGE_BYTES_MAX": lambda n: all(int(each.configs()["max.message.bytes"]) >= n for each in TOPICS.values()),
+    "UNPACKED_BYTES_MAX": unpacked,
     "BODY_BYTES_MAX": body_of,
     "RECORD_BYTES_MAX": record_of,
     "NESTING_MAX": nested,

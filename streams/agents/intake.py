@@ -106,7 +106,6 @@ class Intake:
 def _read_source_change(record: Record, system: System) -> SourceChange | Unreadable:
     """What the record says, or why it cannot be read here."""
     try:
-        stream = key_of(record.key)
-        return of_its_stream(decode_source_change(record.value), stream, system)
+        return of_its_stream(decode_source_change(record.value), key_of(record.key), system)
     except Unreadable as error:
         return error.with_traceback(None)  # with it, a kept error would keep its batch until the collector comes

@@ -33,14 +33,18 @@ Reading order: `batch`, `settings`, `lane`, `lanes`, `transaction`, `changelog`;
 `transport`, `recovery`, `app`, `worker`.
 """
 
+from schemas.limits import UNPACKED_BYTES_MAX
 from streams.lane.app import LaneApp, changelog_topics, create_app
 from streams.lane.batch import Batch, BatchAgent, BatchResult, LaneError, Output, Record
 from streams.lane.header_names import read_any_header_name
 from streams.lane.observer import Observer
 from streams.lane.settings import LaneSettings
+from streams.lane.unpacking import unpack_no_more_than
 from streams.lane.worker import leave_if_hung, main, serve
 
-read_any_header_name()  # whoever of ours makes a consumer has this package
+# Whoever of ours makes a consumer has this package.
+read_any_header_name()
+unpack_no_more_than(UNPACKED_BYTES_MAX)
 
 __all__ = [
     "Batch",

@@ -16,6 +16,8 @@ from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 
+from streams.lane.unpacking import CannotUnpack, packed_batch
+
 _BASE_OFFSET_AND_LENGTH = struct.Struct(">qi")
 _LAST_OFFSET_DELTA = struct.Struct(">i")
 _LAST_OFFSET_DELTA_AT = 23
@@ -69,6 +71,8 @@ def _unpacked(records: Any) -> Iterator[Any]:
             yield from _unpacked_by_aiokafka(records)
         except UnicodeDecodeError:
             yield from _unpacked_leniently(records)
+        except CannotUnpack as error:
+            yield _handed_on_packed(records, error)
         else:
             return
 
@@ -83,3 +87,9 @@ def _unpacked_leniently(records: Any) -> Iterator[Any]:
             records.next_fetch_offset = record.offset + 1
             yield handed_on
     records.next_fetch_offset = batch.next_offset
+
+
+def _handed_on_packed(records: Any, error: CannotUnpack) -> Any:
+    record = packed_batch(records._records.batch_at(records.next_fetch_offset), error)
+    records.next_fetch_offset = record.offset + 1
+    return records._consumer_record(records._tp, record)

@@ -126,6 +126,38 @@ async def test_bad_messages_are_rejected_among_good_ones_on_every_input_topic(se
         assert rejection.detail
 
 
+@pytest.mark.parametrize("packed_with", ["gzip", "lz4", "zstd"])
+async def test_a_small_batch_that_unpacks_to_a_large_one_is_rejected_as_it_came(
+    settings: Settings, packed_with: str
+) -> None:
+    """On a topic of each agent: a few KiB that hold 48 MiB, between good messages, which are handled."""
+    ids: set[str] = set()
+    bad: set[tuple[str, bytes]] = set()
+    async with workers(settings, "one"):
+        producer = AIOKafkaProducer(
+            **settings.client("bad-input"), max_request_size=1 << 30, compression_type=packed_with
+        )
+        await producer.start()
+        for topic in ("marketo.changes", "person.changes"):
+            key, body = good(topic, 1)
+            for number, value in enumerate(
+                (plain(body), b" " * (48 << 20), plain({**body, "change_id": f"{topic}-2"}))
+            ):
+                sent = await (await producer.send(settings.topic(topic), value, key))
+                if number == 1:
+                    bad.add((f"{sent.topic}[{sent.partition}]", str(sent.offset).encode()))
+            ids |= {body["change_id"], f"{topic}-2"}
+        await producer.stop()
+        await drained(settings)
+
+    handled, rejections = await _read(settings)
+    assert ids <= handled
+    assert rejections.keys() == bad
+    for rejection in rejections.values():
+        assert rejection.reason == "oversized" and f"packed with {packed_with}; it unpacks to more" in rejection.detail
+        assert rejection.body_bytes < 1 << 20
+
+
 async def _read(settings: Settings) -> tuple[set[str], dict[tuple[str, bytes], Rejection]]:
     """The ids of all changes in the event log that could be read, and all rejections by origin, checked for themselves."""
     handled: set[str] = set()
