@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from streams.broker import LocalBroker
 from streams.demo.chaos.scene import Scene
@@ -15,7 +16,7 @@ async def restart(scene: Scene) -> bool:
     """Stopped in good order and started again, under load."""
     with scene.excused():
         scene.burst(scene.random.randint(*BURST))
-        await asyncio.to_thread(_own(scene).restart)
+        await _start_again(scene)
         await scene.until_settled("the broker was restarted")
     return True
 
@@ -28,9 +29,14 @@ async def kill(scene: Scene) -> bool:
         await asyncio.sleep(scene.random.uniform(0, 0.5))
         await asyncio.to_thread(broker.kill)
         await asyncio.sleep(scene.random.uniform(*AWAY_SECONDS))
-        await asyncio.to_thread(broker.restart)
+        await _start_again(scene)
         await scene.until_settled("the broker was killed")
     return True
+
+
+async def _start_again(scene: Scene) -> None:
+    await asyncio.to_thread(_own(scene).restart)
+    scene.broker_back_at = time.monotonic()
 
 
 def _own(scene: Scene) -> LocalBroker:

@@ -18,9 +18,12 @@ import aiohttp
 from streams.broker import LocalBroker
 from streams.demo.chaos.probe import Probe
 from streams.demo.fleet import Fleet, Member, WorkerFailed
+from streams.lane.worker import EX_FAILURE
 
 LOOK_SECONDS = 0.01
 SETTLE_SECONDS_MAX = 90.0
+AFTERMATH_SECONDS = 15.0
+"""After the broker came back: half as long again as a transaction lasts. Of one that was open, a worker may hear only then that it is lost."""
 READY = "ready"
 
 _held = re.compile(r'^leadsync_lag_offsets\{partition="(\d+)",topic="([^"]+)"\}', re.MULTILINE)
@@ -52,6 +55,7 @@ class Scene:
     partitions: int
     details: Counter[str] = field(default_factory=Counter)
     complaints: list[str] = field(default_factory=list)
+    broker_back_at: float = float("-inf")  # by the monotonic clock
 
     # -- The workers -----------------------------------------------------------------------------------------------
 
@@ -72,11 +76,17 @@ class Scene:
         return worker
 
     async def remove_worker(self, worker: Worker) -> None:
-        """One less, in good order. It has to end as a worker ends that was asked to; before it is ready, the signal may end it."""
+        """One less, in good order. It has to end as a worker ends that was asked to; before it is ready, the signal may end it.
+
+        One whose transaction the broker took with it cannot finish its batch, and has to say so by its status.
+        """
         self.workers.remove(worker)
         was_ready = await self._is_ready(worker)
+        may_fail = time.monotonic() < self.broker_back_at + AFTERMATH_SECONDS
         status = await self.fleet.remove(worker.member)
-        if status != 0 and (was_ready or status != -signal.SIGTERM):
+        if status == EX_FAILURE and may_fail:
+            self.details["could not finish its batch after the broker's end"] += 1
+        elif status != 0 and (was_ready or status != -signal.SIGTERM):
             self.complaints.append(f"{worker.member.name} was asked to stop and ended with status {status}")
 
     async def says(self, worker: Worker) -> str:
