@@ -7,8 +7,8 @@ from typing import Any
 
 from schemas.vocabulary import SYSTEMS, System
 from streams.demo.oracle.verdict import Difference
-from streams.demo.wire import Watch, partitions_of, plain_consumer, stand_at_beginning
-from streams.operating.reading import POLL_MILLISECONDS
+from streams.demo.wire import Watch, plain_consumer, stand_at_beginning
+from streams.operating.reading import POLL_MILLISECONDS, up_to_the_end
 from streams.settings import Settings
 from streams.sync.messages import PersonChange
 from streams.sync.person import PersonState, decode_person
@@ -21,16 +21,14 @@ PEOPLE = "people"
 
 async def read_people(settings: Settings, watch: Watch) -> dict[str, PersonState]:
     """Every person's state, from the table's changelog."""
-    topic = changelog_topic(settings, PEOPLE)
-    heads = await watch.heads([topic])
+    heads = await watch.heads([changelog_topic(settings, PEOPLE)])
     states: dict[bytes, bytes | None] = {}
     consumer: Any = plain_consumer(settings, "demo-people", "read_committed", fetch_max_wait_ms=POLL_MILLISECONDS)
     await consumer.start()
     try:
-        await stand_at_beginning(consumer, partitions_of(settings, [topic]))
-        while any([await consumer.position(place) < head for place, head in heads.items()]):
-            for records in (await consumer.getmany(timeout_ms=POLL_MILLISECONDS)).values():
-                states.update((record.key, record.value) for record in records)
+        await stand_at_beginning(consumer, list(heads))
+        async for record in up_to_the_end(consumer, heads.keys(), heads):
+            states[record.key] = record.value
     finally:
         await consumer.stop()
     return {key.decode(): decode_person(state) for key, state in states.items() if state is not None}

@@ -6,7 +6,7 @@ an open transaction delays nobody; and it is fixed at the start, so that reading
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -24,6 +24,19 @@ FETCH_BYTES = 8 * 1_048_576
 def partition_of(key: bytes, partitions: int) -> int:
     """Where a message with this key stands on a topic of ours."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+async def up_to_the_end(
+    consumer: Any, places: Collection[TopicPartition], ends: Mapping[TopicPartition, int] | None = None
+) -> AsyncIterator[Any]:
+    """Every record from where the consumer stands in these partitions, up to these ends, else to those that it sees now."""
+    if ends is None:
+        ends = await consumer.end_offsets(places)
+    while unread := [place for place in places if await consumer.position(place) < ends[place]]:
+        for place, records in (await consumer.getmany(*unread, timeout_ms=POLL_MILLISECONDS)).items():
+            for record in records:
+                if record.offset < ends[place]:
+                    yield record
 
 
 class Reader:
@@ -66,15 +79,10 @@ class Reader:
         numbers = range(self.partitions(topic)) if partition is None else (partition,)
         tps = [TopicPartition(topic, number) for number in numbers]
         self._consumer.assign(tps)
-        ends = await self._consumer.end_offsets(tps)
         for tp, offset in (await self._consumer.beginning_offsets(tps)).items():
             self._consumer.seek(tp, offset)
-        while unread := [tp for tp in tps if await self._consumer.position(tp) < ends[tp]]:
-            fetched = await self._consumer.getmany(*unread, timeout_ms=POLL_MILLISECONDS)
-            for tp, records in fetched.items():
-                for record in records:
-                    if record.offset < ends[tp]:
-                        yield record
+        async for record in up_to_the_end(self._consumer, tps):
+            yield record
 
     async def latest(self, topic: str, key: bytes) -> Any | None:
         """The last record of a key, as a table's changelog has it; None where there is none, or it was deleted.

@@ -9,7 +9,7 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from streams.demo.wire import partitions_of, plain_consumer, stand_at_beginning
-from streams.operating.reading import POLL_MILLISECONDS
+from streams.operating.reading import POLL_MILLISECONDS, up_to_the_end
 from streams.settings import Settings
 
 FETCH_BYTES = 8 * 1_048_576
@@ -65,8 +65,5 @@ def _consumer(settings: Settings, isolation_level: str) -> Any:
 
 async def _records(consumer: Any, places: list[TopicPartition]) -> AsyncIterator[Any]:
     await stand_at_beginning(consumer, places)
-    ends = await consumer.end_offsets(places)
-    while unread := [place for place in places if await consumer.position(place) < ends[place]]:
-        for records in (await consumer.getmany(*unread, timeout_ms=POLL_MILLISECONDS)).values():
-            for record in records:
-                yield record
+    async for record in up_to_the_end(consumer, places):
+        yield record
