@@ -6,11 +6,13 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, ProducerFenced
+from faust.transport.drivers import aiokafka as driver
 
 from streams.broker.server import LocalBroker
 from streams.lane import LaneSettings, Output
@@ -19,6 +21,7 @@ from streams.lane.partitions import Partitioner
 from streams.lane.positions import partitions_of, starts
 from streams.lane.stable_offsets import stable_offsets
 from streams.lane.transaction import Transactor
+from streams.lane.transport import LaneConsumerThread
 from tests.lane.broker import create_topics, fresh, produce, read_committed
 from tests.lane.scene import KEYS, PARTITIONS, Scene
 from tests.lane.workers import workers
@@ -263,6 +266,47 @@ async def _records(servers: str, topic: str, **given: Any) -> list[Any]:
 
 def _contents(record: Any) -> tuple[Any, ...]:
     return record.offset, record.timestamp, record.key, record.value, tuple(record.headers)
+
+
+@pytest.mark.parametrize(
+    "thread_class",
+    [
+        pytest.param(
+            driver.AIOKafkaConsumerThread,
+            marks=pytest.mark.xfail(reason="aio-libs/aiokafka#647", raises=AssertionError, strict=True),
+        ),
+        LaneConsumerThread,
+    ],
+)
+async def test_a_consumer_stops_while_a_failed_fetch_waits_to_be_tried_again(kafka: str, thread_class: Any) -> None:
+    """Told in its own thread's way: a thread that ends by a cancellation tells nobody that it has ended."""
+    topic = fresh("source")
+    await create_topics(kafka, [topic], 1)
+    reader: Any = AIOKafkaConsumer(bootstrap_servers=kafka, retry_backoff_ms=int(SOON_SECONDS * 10_000))
+    await reader.start()
+    failed = asyncio.Event()
+
+    async def refuse(*_: Any) -> None:
+        failed.set()
+        raise KafkaConnectionError("it is away")
+
+    thread = thread_class.__new__(thread_class)
+    thread._consumer, thread.app = (
+        reader,
+        SimpleNamespace(lanes=SimpleNamespace(failed=asyncio.Event()), _crashed=asyncio.Event()),
+    )
+    place = TopicPartition(topic, 0)
+    reader.assign([place])
+    reader.seek(place, 0)
+    reader._client.send = refuse
+    async with asyncio.timeout(SOON_SECONDS):
+        await failed.wait()
+        try:
+            await thread.on_thread_stop()
+        except asyncio.CancelledError:
+            await reader._client.close()
+            raise AssertionError("the thread would have ended here") from None
+    assert reader._client._sync_task is None or reader._client._sync_task.done()
 
 
 # -- The group --------------------------------------------------------------------------------------------------------
