@@ -73,20 +73,11 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
         """A worker that was asked to stop leaves the group, so that its partitions need not wait for its session's end.
 
         aiokafka lets a static member never leave. Staying is for one that is killed, or that ends to be started again.
-
-        A fetch that failed waits before it is tried again. Cancelled meanwhile, it is to aiokafka as if its `stop` had been: the
-        thread would end here, without a word to who waits for it.
         """
         asked = not (self.app.lanes.failed.is_set() or self.app._crashed.is_set())
         if asked and self._consumer is not None and self._consumer._coordinator is not None:
             self._consumer._coordinator._group_instance_id = None
-        try:
-            await super().on_thread_stop()
-        except asyncio.CancelledError:
-            this = asyncio.current_task()
-            if this is None or this.cancelling() or self._consumer is None:
-                raise
-            await self._consumer._client.close()  # all that was left to be done
+        await super().on_thread_stop()
 
     async def run_in_thread(self, call: Coroutine[Any, Any, T]) -> T:
         """Await a coroutine that runs on the thread's loop."""

@@ -6,22 +6,21 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.consumer import consumer as consumer_module
 from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, ProducerFenced
-from faust.transport.drivers import aiokafka as driver
 
 from streams.broker.server import LocalBroker
 from streams.lane import LaneSettings, Output
+from streams.lane.failed_fetches import CancellableFetcher
 from streams.lane.fetching import AS_PARSED, hand_on_parsed_records
 from streams.lane.partitions import Partitioner
 from streams.lane.positions import partitions_of, starts
 from streams.lane.stable_offsets import stable_offsets
 from streams.lane.transaction import Transactor
-from streams.lane.transport import LaneConsumerThread
 from tests.lane.broker import create_topics, fresh, produce, read_committed
 from tests.lane.scene import KEYS, PARTITIONS, Scene
 from tests.lane.workers import workers
@@ -269,44 +268,40 @@ def _contents(record: Any) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize(
-    "thread_class",
+    "fetcher_class",
     [
         pytest.param(
-            driver.AIOKafkaConsumerThread,
+            CancellableFetcher.__mro__[1],
             marks=pytest.mark.xfail(reason="aio-libs/aiokafka#647", raises=AssertionError, strict=True),
         ),
-        LaneConsumerThread,
+        CancellableFetcher,
     ],
 )
-async def test_a_consumer_stops_while_a_failed_fetch_waits_to_be_tried_again(kafka: str, thread_class: Any) -> None:
-    """Told in its own thread's way: a thread that ends by a cancellation tells nobody that it has ended."""
+async def test_a_consumer_stops_while_a_failed_fetch_waits_to_be_tried_again(
+    kafka: str, fetcher_class: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To whoever stops it, the cancellation of that fetch is none of their own."""
     topic = fresh("source")
     await create_topics(kafka, [topic], 1)
-    reader: Any = AIOKafkaConsumer(bootstrap_servers=kafka, retry_backoff_ms=int(SOON_SECONDS * 10_000))
-    await reader.start()
+    monkeypatch.setattr(consumer_module, "Fetcher", fetcher_class)
     failed = asyncio.Event()
 
     async def refuse(*_: Any) -> None:
         failed.set()
         raise KafkaConnectionError("it is away")
 
-    thread = thread_class.__new__(thread_class)
-    thread._consumer, thread.app = (
-        reader,
-        SimpleNamespace(lanes=SimpleNamespace(failed=asyncio.Event()), _crashed=asyncio.Event()),
-    )
-    place = TopicPartition(topic, 0)
-    reader.assign([place])
+    reader: Any = AIOKafkaConsumer(bootstrap_servers=kafka, retry_backoff_ms=int(SOON_SECONDS * 10_000))
+    await reader.start()
+    reader.assign([place := TopicPartition(topic, 0)])
     reader.seek(place, 0)
     reader._client.send = refuse
     async with asyncio.timeout(SOON_SECONDS):
         await failed.wait()
         try:
-            await thread.on_thread_stop()
+            await reader.stop()
         except asyncio.CancelledError:
             await reader._client.close()
-            raise AssertionError("the thread would have ended here") from None
-    assert reader._client._sync_task is None or reader._client._sync_task.done()
+            raise AssertionError("it was cancelled, not stopped") from None
 
 
 # -- The group --------------------------------------------------------------------------------------------------------
