@@ -18,6 +18,7 @@ pytestmark = pytest.mark.kafka
 
 HUNG = 70
 PATIENCE_SECONDS = 60.0
+FAILED_FETCHES = 3
 
 
 async def test_a_worker_that_cannot_finish_its_batch_ends_all_the_same(broker: LocalBroker) -> None:
@@ -36,3 +37,14 @@ async def test_a_worker_that_cannot_finish_its_batch_ends_all_the_same(broker: L
         finally:
             os.kill(broker.pid, signal.SIGCONT)
         await loading
+
+
+async def test_a_worker_with_nothing_in_hand_ends_well_while_the_broker_is_away(broker: LocalBroker) -> None:
+    """Its fetches fail and are tried again, and again; none of them keeps it."""
+    settings = Settings(broker.bootstrap_servers, f"test-{uuid.uuid4().hex[:8]}.", security=Security())
+    async with workers(settings, "one") as [worker]:
+        broker.kill()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while worker.log.count("Failed fetch messages") < FAILED_FETCHES:
+                await asyncio.sleep(0.02)
+        assert await worker.end(signal.SIGTERM) == 0, worker.log[-3000:]
