@@ -211,10 +211,16 @@ class Oracle:
 
     @staticmethod
     def _reopen(person: PersonFacts) -> None:
-        """A new lead: what lost as a contact's, and may not have been read yet when that ended, collides under the lead's rule."""
+        """A new lead: what lost as a contact's, and may not have been read yet when that ended, collides under the lead's rule.
+
+        Likewise what was entered in Marketo after the contact's end: read before the request of the lead, it lost as a contact's.
+        """
         for facts in person.fields.values():
             facts.over -= facts.over_for_contact
             facts.loose |= facts.over_for_contact
+            last = unseen(facts) if person.last_type == "contact" else []
+            if len(last) > 1:
+                facts.loose |= {edit.number for edit in last if edit.system == MARKETO}
 
     def _may_be_on_its_way(self, facts: FieldFacts, edit: Edit, ending: System) -> bool:
         """Whether a command in flight to a Marketo person may carry it: that makes the person again, though the edit has lost."""
