@@ -5,7 +5,7 @@ raises UnicodeDecodeError out of `getmany`, at every reading anew: its consumer 
 starts after it. (No issue of aiokafka tells of it; ag2ai/faststream #2458 is the same of headers' values, one storey higher.)
 
 So a batch in which that happens is read once more, by aiokafka's own parser in Python, with what is no UTF-8 replaced. All
-others are read as before, at no cost.
+others are read as before, at no cost. The same loop hands on what `unpacking` refuses to unpack.
 """
 
 import struct

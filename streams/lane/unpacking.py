@@ -65,9 +65,9 @@ def bounded_decoders(bytes_max: int) -> dict[str, Decode]:
                 unpacked = bytearray(room)
                 try:
                     return bytes(memoryview(unpacked)[: decompress_into(payload, unpacked)])
-                except cramjam.DecompressionError as error:  # says in words only whether there was too little room
+                except cramjam.DecompressionError:  # says in words only whether there was too little room
                     if room == bytes_max:
-                        raise refused(error) from error
+                        raise
                     room = min(ROOM_AT_FIRST * room, bytes_max)
 
         return decode
@@ -116,9 +116,9 @@ def unpack_no_more_than(bytes_max: int) -> None:
 def packed_batch(data: bytes, error: CannotUnpack) -> Any:
     """The one record that stands for a batch."""
     batch = default_records._DefaultRecordBatchPy(data)
-    last, codec = batch.next_offset - 1, CODECS[batch.compression_type]
+    last, packer = batch.next_offset - 1, CODECS[batch.compression_type]
     value = PackedBatch(data)
     value.why = (
-        f"offsets {batch.base_offset} to {last} are one batch of {len(data)} bytes, packed with {codec}; {error}"
+        f"offsets {batch.base_offset} to {last} are one batch of {len(data)} bytes, packed with {packer}; {error}"
     )
     return default_records._DefaultRecordPy(last, batch.max_timestamp, batch.timestamp_type, None, value, [])

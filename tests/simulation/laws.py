@@ -147,11 +147,11 @@ def _told_once(world: World, history: History) -> Iterator[str]:
     """No value of an edit goes to a system twice, unless the first came to nothing, lost a collision since, or was written over."""
     last: dict[tuple[System, str], tuple[int, ApplyCommand]] = {}
     shown = 0  # the highest revision in Marketo's stream
-    late: list[int] = []  # where that stream repeated an older one
+    repeated = -1  # where that stream last repeated an older one
     for number, each in enumerate(history.folded):
         if each.change.system == MARKETO and each.change.kind == "updated" and each.change.revision is not None:
             if each.change.revision < shown:
-                late.append(number)
+                repeated = number
             shown = max(shown, each.change.revision)
         for command in each.commands:
             for cause in command.causes:
@@ -162,7 +162,7 @@ def _told_once(world: World, history: History) -> Iterator[str]:
                 if before.command_id == command.command_id or not again:
                     continue
                 between = history.folded[when + 1 : number + 1]
-                if not (late and late[-1] > when) and not any(_may_send_again(folded, before) for folded in between):
+                if repeated <= when and not any(_may_send_again(folded, before) for folded in between):
                     yield f"revisions {before.revision} and {command.revision} for {command.system} both carry {again} of {cause}"
 
 
