@@ -77,8 +77,12 @@ class PersonChange(Contract):
     winner: Record | None = None
     winner_person_key: Id | None = None
     contact: Record | None = None
+    lead: Annotated[
+        Id | None, Field(description="Of a contact: the lead that it came from, in whose stream it stands.")
+    ] = None
     command_id: Id | None = None
     answer: Answer | None = None
+    twin_person_key: Id | None = None
     gone: Literal["deleted", "closed"] = "deleted"
     code: Name | None = None
     field: Name | None = None

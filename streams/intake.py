@@ -81,6 +81,7 @@ def resolve_change(stream: str, change: SourceChange, link: bytes | None, policy
         winner=change.winner,
         winner_person_key=change.winner_person_key,
         contact=change.contact,
+        lead=stream if record.type == "contact" and stream != record.id else None,
     )
     if learned is None or learned == person_key:
         return Resolved((resolved,), link)
@@ -126,6 +127,7 @@ def resolve_result(result: ApplyResult, policy: Policy) -> PersonChange:
         who=None if row is None else row.who,
         command_id=result.command_id,
         answer=result.answer,
+        twin_person_key=result.twin_person_key,
         gone=result.gone,
         code=result.code,
         field=result.field,

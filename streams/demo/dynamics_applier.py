@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from schemas.identity import person_key_of
+from schemas.vocabulary import DYNAMICS
 from streams.demo.dynamics import SimulatedDynamics
 from streams.demo.record import HeldRecord, blank_as_none
 from streams.demo.saving import OWNER_UNKNOWN_CODE
@@ -41,7 +43,8 @@ def _create(dynamics: SimulatedDynamics, command: ApplyCommand, now: float) -> A
     twin = _twin(dynamics, command)
     if twin is not None:
         dynamics.note_shown(twin)
-        return dynamics.answer(command, "linked", twin, row=dynamics.row(twin))
+        row, theirs = dynamics.row(twin), _person_of(dynamics, twin)
+        return dynamics.answer(command, "linked", twin, row=row, twin_person_key=theirs)
     if _has_unknown_owner(dynamics, command):
         return _refused_owner(dynamics, command)
     announce(dynamics, command, now)  # only the write tells whether Dynamics takes it
@@ -124,15 +127,26 @@ def _conflict(dynamics: SimulatedDynamics, command: ApplyCommand, held: HeldReco
 
 
 def _twin(dynamics: SimulatedDynamics, command: ApplyCommand) -> HeldRecord | None:
-    """An open record with the same e-mail that stands for nobody else, where the policy asks for one. A walk: such worlds are small."""
+    """An open record with the same e-mail, where the policy asks for one: the person's own, else rather one without a key.
+
+    A walk: such worlds are small.
+    """
     email = (command.fields or {}).get("emailaddress1")
     if command.dedupe is None or email is None:
         return None
-    return next((each for each in dynamics.records.values() if _is_twin(each, email)), None)
+    twins = [each for each in dynamics.records.values() if _is_twin(each, email)]
+    ranks = {command.person_key: 0, None: 1}
+    return min(twins, key=lambda each: ranks.get(each.keyed_person(), 2), default=None)
+
+
+def _person_of(dynamics: SimulatedDynamics, twin: HeldRecord) -> str:
+    """Whom it stands for: its key says so, or that of the lead that it was; else nobody has linked it to another yet."""
+    former = dynamics.records.get(twin.stream, twin)
+    return twin.keyed_person() or former.keyed_person() or person_key_of(DYNAMICS, twin.stream)
 
 
 def _is_twin(held: HeldRecord, email: Value) -> bool:
-    return held.state == "open" and held.key is None and held.values.get("emailaddress1") == email
+    return held.state == "open" and held.values.get("emailaddress1") == email
 
 
 def _record_id(command: ApplyCommand) -> str:

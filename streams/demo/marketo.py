@@ -84,11 +84,14 @@ class SimulatedMarketo(SimulatedSystem):
         self.announced.append(Published(held.stream, change))
         self.witness.requested(held, change)
 
-    def list_landing(self, held: HeldRecord, command: ApplyCommand, changed: Mapping[str, Value]) -> None:
+    def list_landing(
+        self, held: HeldRecord, command: ApplyCommand, changed: Mapping[str, Value], *, as_a_whole: bool = False
+    ) -> None:
         """The feed's entry of a write of ours."""
         if held.key is not None:
             self.by_key[held.key] = held.id
-        self._publish(held, "updated", fields=dict(changed), revision=command.revision)
+        told = {"fields": self._whole(held), "scope": "row"} if as_a_whole else {"fields": dict(changed)}
+        self._publish(held, "updated", revision=command.revision, **told)
 
     def _create(self, command: ApplyCommand | None, values: Mapping[str, Value], who: str, now: float) -> HeldRecord:
         record_id = str(self._ids)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import msgspec
+
+from schemas.identity import key_of
 from streams.demo.marketo import SimulatedMarketo
 from streams.demo.record import HeldRecord
 from streams.sync.messages import ApplyCommand, ApplyResult
@@ -25,19 +28,23 @@ def _create(marketo: SimulatedMarketo, command: ApplyCommand, now: float, late: 
         return _gone(marketo, command, marketo.keys_gone[key])
     held = marketo.records.get(marketo.by_key.get(key, ""))
     if held is None:
-        return _twin(marketo, command) or _make(marketo, command, now)
+        return _twin(marketo, command, now) or _make(marketo, command, now)
     marketo.announce(command, held, now)  # the applier that made it may have died before it said so
     return _write(marketo, command, held, now, late)
 
 
-def _twin(marketo: SimulatedMarketo, command: ApplyCommand) -> ApplyResult | None:
+def _twin(marketo: SimulatedMarketo, command: ApplyCommand, now: float) -> ApplyResult | None:
     """A person with the same e-mail who stands for nobody else, where the policy asks for one. A walk: such worlds are small."""
     email = (command.fields or {}).get("email")
     if command.dedupe is None or email is None:
         return None
-    alike = (held for held in marketo.records.values() if held.key is None and held.values.get("email") == email)
-    held = next(alike, None)
-    return None if held is None else marketo.answer(command, "linked", held, row=marketo.row(held))
+    alike = (held for held in marketo.records.values() if held.values.get("email") == email)
+    held = next((each for each in alike if each.keyed_person() in (None, command.person_key)), None)
+    if held is None:
+        return None
+    if held.key is None:  # claimed at once, or the next one who looks would take it too
+        _put(marketo, msgspec.structs.replace(command, fields={}, key=key_of(command.person_key, 0)), held, now)
+    return marketo.answer(command, "linked", held, row=marketo.row(held))
 
 
 def _make(marketo: SimulatedMarketo, command: ApplyCommand, now: float) -> ApplyResult:
@@ -65,8 +72,15 @@ def _write(
     refusal = marketo.saving.refusal("person", command.fields or {})
     if refusal is not None:
         return marketo.answer(command, "refused", held, **refusal._asdict())
-    marketo.list_landing(held, command, marketo.write(held, command, now))
+    _put(marketo, command, held, now)
     return None
+
+
+def _put(marketo: SimulatedMarketo, command: ApplyCommand, held: HeldRecord, now: float) -> None:
+    """Written and listed; as a whole where the record is somebody else's from here on, who knows nothing of it."""
+    before = held.person_key
+    changed = marketo.write(held, command, now)
+    marketo.list_landing(held, command, changed, as_a_whole=held.person_key != before)
 
 
 def _delete(marketo: SimulatedMarketo, command: ApplyCommand, now: float, late: bool) -> ApplyResult | None:

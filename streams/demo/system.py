@@ -136,7 +136,7 @@ class SimulatedSystem:
 
     def _take_ours(self, held: HeldRecord, command: ApplyCommand) -> None:
         held.key, held.revision = command.key or held.key, command.revision
-        held.person_key = command.person_key
+        held.person_key = held.keyed_person() or command.person_key
 
     def _new(
         self, record: Record, stream: str, person_key: str, values: Mapping[str, Value], who: str, now: float

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from schemas.vocabulary import DYNAMICS, MARKETO
 from streams.sync import commands, edits, lifecycle, records
+from streams.sync.messages import Record
 from streams.sync.outcome import Fold
 from streams.sync.person import Flight, SyncError, SystemState, Wish
 
@@ -35,7 +36,18 @@ def _to_the_command_in_flight(fold: Fold, state: SystemState, flight: Flight) ->
     elif answer == "gone":
         _gone(fold, state, flight)
     elif answer == "linked" and fold.change.record is not None:
-        lifecycle.link_twin(fold, fold.change.record)
+        _twin_found(fold, fold.change.record)
+
+
+def _twin_found(fold: Fold, twin: Record) -> None:
+    """Somebody with the same e-mail address is there. A record in Dynamics stays whose it is, and its person gets the one in Marketo."""
+    change, heir = fold.change, fold.change.twin_person_key
+    if heir is None or heir == change.person_key:
+        lifecycle.link_twin(fold, twin)
+        return
+    state = fold.person.system(change.system)
+    state.flight = state.wish = None
+    fold.person.other(change.system).heir = heir
 
 
 def _refused(fold: Fold, state: SystemState, flight: Flight) -> None:
@@ -73,7 +85,11 @@ def _refused(fold: Fold, state: SystemState, flight: Flight) -> None:
 def _gone(fold: Fold, state: SystemState, flight: Flight) -> None:
     change = fold.change
     creates = flight.operation == "create"
-    if change.gone == "closed" or (change.system == MARKETO and (creates or state.link is not None)):
+    if not creates and flight.record is not None and state.link is not None and state.link.id != flight.record.id:
+        state.flight = (
+            None  # its record had closed, and another one of the person's showed meanwhile: what is due is that one's
+        )
+    elif change.gone == "closed" or (change.system == MARKETO and (creates or state.link is not None)):
         flight.gone = change.gone  # the feed says what became of it
     elif creates and flight.record is not None:
         lifecycle.end_creation(fold, DYNAMICS, flight.record.id)

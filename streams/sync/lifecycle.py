@@ -19,7 +19,7 @@ def on_deleted(fold: Fold) -> None:
     """A record is no more. In Dynamics the Marketo person stays, and is told; in Marketo, Dynamics is untouched."""
     change, record = fold.change, _record(fold)
     state = fold.person.system(change.system)
-    if linking.is_first_of_contact(state, record):
+    if linking.is_first_of_contact(fold, state, record):
         linking.convert(fold, record)
     if state.closure_of(record.id) is not None:
         fold.effect = "closed"
@@ -103,7 +103,7 @@ def on_merged(fold: Fold) -> None:
     """The record lost a merge: its link closes and what was in flight to it is void; nothing is carried over."""
     change, record = fold.change, _record(fold)
     state = fold.person.system(change.system)
-    if linking.is_first_of_contact(state, record):
+    if linking.is_first_of_contact(fold, state, record):
         linking.convert(fold, record)
     is_linked = state.link is not None and state.link.id == record.id
     is_creation = state.link is None and landings.is_of_our_creation(change.creation, record, state.creating())
@@ -181,8 +181,9 @@ def link_twin(fold: Fold, record: Record) -> None:
     """
     change = fold.change
     state, other = fold.person.system(change.system), change.other
+    linking.close_duplicate(fold, record)
     state.flight = state.wish = None
-    state.link = Link(record.type, record.id, unread=True)
+    state.link = Link(record.type, record.id, revision=change.revision or 0, unread=True)
     if other is not None and other.system != record.system:
         there = fold.person.other(change.system)
         if there.link is None and there.creating() is None and there.closure_of(other.id) is None:
@@ -206,12 +207,15 @@ def on_unlinked(fold: Fold) -> None:
     ):
         fold.effect = "no_effect"
         return
-    state.flight = state.wish = state.qualify = None
+    state.flight = state.wish = state.qualify = state.heir = None
     state.delete = False
     if change.system == DYNAMICS:
         _forget_the_dynamics_record(fold)
         fold.person.record_type = None
         fold.person.marketo.wish = None
+    else:
+        fold.person.dynamics.wish = None
+        linking.want_marketo_if_taken(fold)
     fold.log("unlinked", f"{change.system}/{record.id}", record=record)
 
 

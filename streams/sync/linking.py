@@ -42,6 +42,7 @@ def land_creation(fold: Fold, record: Record) -> Flight | None:
     state.link.revision, state.link.blind = max(change.revision or 0, flight.revision), change.revision is None
     if change.system == DYNAMICS:
         _become(fold, record)
+        want_marketo_if_taken(fold)
     else:
         _forget_what_the_former_held(fold, flight)
     fold.log("created", f"{change.system}/{record.id}", record=record, operation="create")
@@ -88,6 +89,12 @@ def want_marketo_if_never_had(fold: Fold) -> None:
     marketo = fold.person.marketo
     if marketo.link is None and not marketo.closed and marketo.flight is None:
         marketo.wish = Wish(fold.change.change_id)
+
+
+def want_marketo_if_taken(fold: Fold) -> None:
+    """A twin's person got the Marketo record, and there is, or comes, one in Dynamics all the same: nobody stays alone."""
+    if fold.policy.dedupe is not None and fold.person.dynamics.link is not None:
+        want_marketo_if_never_had(fold)
 
 
 def _become(fold: Fold, record: Record) -> None:
@@ -147,7 +154,7 @@ def fold_first_row(fold: Fold, state: SystemState, link: Link) -> None:
 def _fold_differences(fold: Fold, system: System) -> None:
     """Two records become one person: where both hold something else, it is a collision; a value beats an empty field."""
     other = MARKETO if system == DYNAMICS else DYNAMICS
-    for name, value in (fold.change.fields or {}).items():
+    for name, value in _all_held(fold).items():
         known = edits.held_value(fold, other, name)
         rule = fold.policy.fields.get(name)
         if rule is None or known == value or (known is edits.UNKNOWN and value is None):
@@ -164,6 +171,14 @@ def _fold_differences(fold: Fold, system: System) -> None:
         edits.hold(field, system, value)
         ours.edit = None if value is None else edits.new_edit(fold, system, value)
         ours.in_sight = theirs.in_sight = False
+
+
+def _all_held(fold: Fold) -> Mapping[str, Value]:
+    """What the record holds: Marketo's `created` states no empty field, and a person whom another one stood for may hold less."""
+    change, stated = fold.change, fold.change.fields or {}
+    if change.system == DYNAMICS or change.kind != "created":
+        return stated
+    return {**{rule.name: None for rule in fold.policy.inbound["person"].values()}, **stated}
 
 
 def _fold_first_contact_row(fold: Fold, conversion: Conversion) -> None:
@@ -189,14 +204,17 @@ def _fold_first_contact_row(fold: Fold, conversion: Conversion) -> None:
             edits.fold_edit(fold, DYNAMICS, name, edits.new_edit(fold, DYNAMICS, value))
 
 
-def is_first_of_contact(state: SystemState, record: Record) -> bool:
+def is_first_of_contact(fold: Fold, state: SystemState, record: Record) -> bool:
     """Whether this is a contact, and the person was known to have, or was about to get, a lead: it became this one.
 
     Leads and contacts are two tables to Dynamics; what a contact's says may come before the lead's word of the conversion.
     """
     if record.type != "contact" or state.closure_of(record.id) is not None:
         return False
-    return state.link.type == "lead" if state.link is not None else state.creating() is not None
+    if state.link is not None:
+        return state.link.type == "lead"
+    creating = state.creating()
+    return creating is not None and creating.record is not None and creating.record.id == fold.change.lead
 
 
 def convert(fold: Fold, contact: Record) -> None:
@@ -217,6 +235,7 @@ def convert(fold: Fold, contact: Record) -> None:
     state.link = Link("contact", contact.id, creation=link.creation if link is not None else 0, unread=True)
     person.conversion = Conversion(void, lead_was_read=link is not None and not link.unread)
     _become(fold, contact)
+    want_marketo_if_taken(fold)
     fold.log("converted", contact.id, record=contact)
 
 
@@ -231,6 +250,14 @@ def _lead_of(state: SystemState, shown: Record) -> str:
 def with_closed(state: SystemState, record_id: str, closure: Closure) -> tuple[tuple[str, Closure], ...]:
     """The closed records with one more."""
     return (*state.closed, (record_id, closure))[-CLOSED_RECORDS_MAX:]
+
+
+def close_duplicate(fold: Fold, record: Record) -> None:
+    """It is linked now, so it is none any more."""
+    slot = f"duplicate/{record.system}"
+    error = fold.person.errors.get(slot)
+    if error is not None and error.value == record.id:
+        fold.close_error(slot)
 
 
 def open_duplicate(fold: Fold, record: Record) -> None:

@@ -110,6 +110,7 @@ class ApplyResult(
     answer: Answer
     record: Record | None = None
     row: Row | None = None
+    twin_person_key: Id | None = None
     gone: Literal["deleted", "closed"] = "deleted"
     code: Name | None = None
     field: Name | None = None
@@ -145,8 +146,10 @@ class PersonChange(
     winner: Record | None = None
     winner_person_key: Id | None = None
     contact: Record | None = None
+    lead: Id | None = None
     command_id: Id | None = None
     answer: Answer | None = None
+    twin_person_key: Id | None = None
     gone: Literal["deleted", "closed"] = "deleted"
     code: Name | None = None
     field: Name | None = None

@@ -142,6 +142,7 @@ class SystemState(Struct, array_like=True, gc=False):
     qualify: Lane | None = None  # the lead shall be qualified, in this lane
     delete: bool = False  # the record shall be deleted (delete policy)
     closed: tuple[tuple[str, Closure], ...] = ()  # records that are no more, oldest first
+    heir: str | None = None  # the person to whom the linked record is to be given: their Dynamics record is its twin
 
     def closure_of(self, record_id: str) -> Closure | None:
         """Why this record is closed; None for one that is not."""
@@ -219,6 +220,7 @@ def _fork_system(state: SystemState) -> SystemState:
         state.qualify,
         state.delete,
         state.closed,
+        state.heir,
     )
 
 

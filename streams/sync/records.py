@@ -6,10 +6,11 @@ A change at or below the last version of its record is a repeat; a change of a r
 
 from __future__ import annotations
 
-from schemas.vocabulary import MARKETO
+from schemas.vocabulary import MARKETO, OURSELVES
 from streams.sync import edits
 from streams.sync.commands import settle_all
 from streams.sync.landings import fold_values, is_of_our_creation, is_repeat, landed_by, note_shown
+from streams.sync.lifecycle import link_twin
 from streams.sync.linking import (
     convert,
     fold_first_row,
@@ -20,9 +21,12 @@ from streams.sync.linking import (
 )
 from streams.sync.outcome import Fold
 from streams.sync.person import (
+    Flight,
     Link,
     SystemState,
 )
+
+BY_US = (None, OURSELVES)
 
 
 def on_shown(fold: Fold) -> None:
@@ -33,7 +37,7 @@ def on_shown(fold: Fold) -> None:
     if state.closed and state.closure_of(record.id) is not None:
         fold.effect = "closed"
         return
-    if is_first_of_contact(state, record):
+    if is_first_of_contact(fold, state, record):
         convert(fold, record)  # the contact's first row came before, or instead of, the word of the conversion
         settle_all(fold)  # under the lead's filter still (domain, 1.5, qualify)
     link, creating = state.link, state.creating()
@@ -42,6 +46,8 @@ def on_shown(fold: Fold) -> None:
             fold.effect = "repeat"
         else:
             _fold_news(fold, state, link)
+    elif link is None and creating is not None and _is_twin(fold, creating):
+        link_twin(fold, record)  # it was found, and the answer is to come
     elif link is None and is_of_our_creation(change.creation, record, creating):
         fold_values(fold, land_creation(fold, record))
     elif change.kind == "answered":
@@ -50,6 +56,14 @@ def on_shown(fold: Fold) -> None:
         link_first_seen(fold, record)
     else:
         open_duplicate(fold, record)
+
+
+def _is_twin(fold: Fold, creating: Flight) -> bool:
+    """Whether this is no record of the create in flight: it was there, and got our key; or somebody else made it."""
+    change = fold.change
+    if fold.policy.dedupe is None or creating.creation == 0:
+        return False
+    return change.creation == 0 or (change.creation is None and change.kind == "created" and change.who not in BY_US)
 
 
 def _fold_news(fold: Fold, state: SystemState, link: Link) -> None:

@@ -25,6 +25,8 @@ What goes wrong in it, as Kafka and the systems can really produce it. In bracke
 * Streams of different records come in any order [what comes later taken to have seen what came before].
 * Change tracking loses its place, and everything is read again [deletions told twice].
 * Streams do not show our fields [the next change taken for the landing].
+* One person is typed in in both systems at once, and each side looks for a twin [twins taken from their persons], or several look for
+  one [twins claimed late].
 
 Some rules are left out besides, without a fault of the world's: [authority swapped], [feed entries lost], [revisions not seen],
 [landings half believed].

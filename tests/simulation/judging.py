@@ -71,6 +71,40 @@ def by_links(world: World) -> Iterator[Finding]:
             yield Finding("owners", f"{record_id} is linked to {count} persons")
 
 
+def by_twins(world: World) -> Iterator[Finding]:
+    """As `by_links`; and nobody who should stand in both systems stands in one alone, unless what was in the other was deleted.
+
+    That is whoever was made in Dynamics, and whom somebody ran Sync Person on; or an error says why.
+    """
+    yield from by_links(world)
+    asked = {
+        change.record.id
+        for changes in world.processor.folded.values()
+        for change in changes
+        if change.kind == "requested" and change.record is not None
+    }
+    owners = {
+        link.id: (key, state)
+        for key, state in _states(world)
+        if state is not None
+        for link in (state.marketo.link, state.dynamics.link)
+        if link is not None
+    }
+    duplicates = {
+        each.value for told in world.processor.activities.values() for each in told if each.code == "duplicate"
+    }
+    for where in (world.marketo, world.dynamics):
+        for held in where.records.values():
+            if held.state != "open" or held.id in duplicates or not (where is world.dynamics or held.id in asked):
+                continue
+            key, state = owners.get(held.id, ("nobody", None))
+            other = None if state is None else state.other(where.system)
+            if state is None or other is None:
+                yield Finding("nobody's", f"{held.id} is nobody's, and no error says why")
+            elif other.link is None and not other.closed and not state.errors:
+                yield Finding("alone", f"{key}: {held.id} stands alone in {where.system}, and no error says why")
+
+
 def _unlike(world: World, key: str, person: HeldRecord, held: HeldRecord) -> Iterator[Finding]:
     for rule in world.policy.fields.values():
         if not is_alike_field(rule, held.record.type):
@@ -99,4 +133,5 @@ JUDGES: Mapping[str, Callable[[World], Iterator[Finding]]] = {
     "oracle": by_the_oracle,
     "alike": alike,
     "links": by_links,
+    "twins": by_twins,
 }

@@ -29,7 +29,7 @@ class Faults:
 NO_FAULTS = Faults(0, 0, 0, 0, 0, 0, 0, 0)
 
 
-Judge = Literal["oracle", "alike", "links"]
+Judge = Literal["oracle", "alike", "links", "twins"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Profile:
     """A sort of world. `pairs`: linked pairs that stand before the story begins; `share`: its part of the seeds.
 
     `judge`: who says what is right at the end: the `oracle`; or, where it cannot know, nobody, and records that the oracle
-    (`alike`) or the processor (`links`) takes for one person must agree, whatever on.
+    (`alike`) or the processor (`links`) takes for one person must agree, whatever on; and nobody be left alone (`twins`).
     """
 
     name: str
@@ -121,6 +121,22 @@ PROFILES: Mapping[str, Profile] = _profiles(
         Mix({**EDITS, **CREATIONS, "link_two": 3, "qualify": 0.4, "delete_in_marketo": 0.2, "delete_in_dynamics": 0.2}),
         pairs=(0, 1),
         judge="links",
+    ),
+    Profile(
+        "twins",
+        Mix(
+            {
+                **EDITS,
+                **CREATIONS,
+                "type_in_a_twin": 3,
+                "qualify": 0.4,
+                "delete_in_marketo": 0.2,
+                "delete_in_dynamics": 0.2,
+            }
+        ),
+        pairs=(0, 1),
+        policies=("dedupe",),
+        judge="twins",
     ),
     Profile("blind", Mix({**EDITS, **CREATIONS, "qualify": 0.3}), blind=True, judge="alike", share=0.7),
     Profile(

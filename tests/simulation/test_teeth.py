@@ -248,6 +248,23 @@ def landings_half_believed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(edits, "land_field", forgetful)
 
 
+def twins_taken_from_their_persons(patch: pytest.MonkeyPatch) -> None:
+    """Whoever finds a twin in Dynamics takes it, while its own person may take the one that it was found for."""
+    patch.setattr(answers, "_twin_found", lifecycle.link_twin)
+
+
+def twins_claimed_late(patch: pytest.MonkeyPatch) -> None:
+    """A twin in Marketo gets our key with the next command only: until then everybody finds it."""
+    twin_of = marketo_applier._twin
+
+    def slow(marketo: SimulatedMarketo, command: ApplyCommand, now: float) -> ApplyResult | None:
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(marketo_applier, "_put", lambda *arguments: None)
+            return twin_of(marketo, command, now)
+
+    patch.setattr(marketo_applier, "_twin", slow)
+
+
 def authority_swapped(patch: pytest.MonkeyPatch) -> None:
     """The core lets the wrong system win."""
     fold = sync.advance
@@ -309,6 +326,8 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "deletions told twice": (deletions_told_twice, "life"),
     "the next change taken for the landing": (the_next_change_taken_for_the_landing, "blind"),
     "landings half believed": (landings_half_believed, "calm"),
+    "twins taken from their persons": (twins_taken_from_their_persons, "twins"),
+    "twins claimed late": (twins_claimed_late, "twins"),
     "authority swapped": (authority_swapped, "edits"),
     "feed entries lost": (feed_entries_lost, "edits"),
     "revisions not seen": (revisions_not_seen, "edits"),

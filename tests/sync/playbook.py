@@ -180,7 +180,8 @@ class Playbook:
 
     def _fold(self, change: SourceChange) -> Playbook:
         self.out = []
-        for each in resolve_change(change.record.id, change, link_to(self.person_key), self.policy).changes:
+        stream = self.lead_id if change.record.type == "contact" else change.record.id
+        for each in resolve_change(stream, change, link_to(self.person_key), self.policy).changes:
             self._step(each)
         return self
 
