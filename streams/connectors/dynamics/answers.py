@@ -35,9 +35,11 @@ def created(command: ApplyCommand, record: Record) -> ApplyResult:
     return answer_to(command, "created", record.id, record=record)
 
 
-def linked(command: ApplyCommand, twin: Shown) -> ApplyResult:
-    """There is a twin, which is taken instead of a new record."""
-    return answer_to(command, "linked", _version(twin), record=twin.record, row=row_of(twin))
+def linked(command: ApplyCommand, twin: Shown, person_key: str) -> ApplyResult:
+    """There is a twin, which stands for this person; nothing is created."""
+    return answer_to(
+        command, "linked", _version(twin), record=twin.record, row=row_of(twin), twin_person_key=person_key
+    )
 
 
 def superseded(command: ApplyCommand, record: Record) -> ApplyResult:

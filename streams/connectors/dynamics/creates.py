@@ -120,7 +120,8 @@ class Creates:
         twins = await self._twins.of(asking, priority) if asking else {}
         for attempt in attempts:
             if (twin := twins.get(attempt.command.command_id)) is not None:
-                attempt.results.append(answers.linked(attempt.command, twin))
+                theirs = await self._relations.person_of(twin, priority)
+                attempt.results.append(answers.linked(attempt.command, twin, theirs))
 
     async def _check(self, attempts: Sequence[_Attempt], priority: Priority) -> None:
         """Before anything is said or done: columns that can be written, and an owner who exists."""

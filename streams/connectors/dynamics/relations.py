@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.identity import person_key_of
 from schemas.vocabulary import DYNAMICS
 from streams.connectors.dynamics.batch import Part
 from streams.connectors.dynamics.client import READING, DataverseClient, Wanted, filtering, selecting
 from streams.connectors.dynamics.columns import ORIGIN
 from streams.connectors.dynamics.organisation import Organisation
-from streams.connectors.dynamics.rows import Shown, person_key_for, read_row
+from streams.connectors.dynamics.rows import Shown, person_key_for, read_row, stream_of
 from streams.connectors.journal import Journal
 from streams.connectors.pacing import Priority
 from streams.sync.messages import Record
@@ -55,6 +56,16 @@ class Relations:
         known = self._contacts().get(lead_id)
         return known or (await self._ask_for_contacts([lead_id], priority)).get(lead_id)
 
+    async def person_of(self, shown: Shown, priority: Priority) -> str:
+        """For whom a record stands: its key says so, or that of the lead that it was; else that follows from its stream."""
+        known = self._journal.known.get(shown.record.id)
+        if shown.person_key is not None or (known is not None and known.key is not None):
+            return person_key_for(shown.record.id, shown, known if shown.person_key is None else None)
+        stream = stream_of(shown, known)
+        if stream == shown.record.id:
+            return person_key_of(DYNAMICS, stream)
+        return await self._person_of(Record(DYNAMICS, "lead", stream), priority)
+
     def _contacts(self) -> dict[str, Record]:
         if self._contact_of is None:
             known = self._journal.known
@@ -78,13 +89,16 @@ class Relations:
     async def _winner(self, row: Shown, priority: Priority) -> tuple[Record, str]:
         assert row.master_id is not None
         winner = Record(DYNAMICS, row.record.type, row.master_id)
-        known = self._journal.known.get(winner.id)
+        return winner, await self._person_of(winner, priority)
+
+    async def _person_of(self, record: Record, priority: Priority) -> str:
+        known = self._journal.known.get(record.id)
         if known is not None:
-            return winner, known.person_key
-        columns = (await self._organisation.columns())[row.record.type]  # type: ignore[index]
-        read = await self._client.record(Wanted(columns.entity_set, winner.id, columns.select), priority=priority)
+            return known.person_key
+        columns = (await self._organisation.columns())[record.type]  # type: ignore[index]
+        read = await self._client.record(Wanted(columns.entity_set, record.id, columns.select), priority=priority)
         shown = None if read is None else read_row(read, columns, self._organisation.ourselves)
-        return winner, person_key_for(winner.id, shown, None)
+        return person_key_for(record.id, shown, None)
 
 
 def _contacts_query(lead_id: str) -> Part:

@@ -27,8 +27,9 @@ class Twins:
         answers = await self._client.gets([part for _, _, part in asked], priority=priority)
         found: dict[str, list[Shown]] = {}
         for (command, columns, _), answer in zip(asked, answers, strict=True):
-            found.setdefault(command.command_id, []).extend(self._twins(command, columns, answer or {}))
-        return {command_id: _best(twins) for command_id, twins in found.items() if twins}
+            found.setdefault(command.command_id, []).extend(self._open(columns, answer or {}))
+        persons = {command.command_id: command.person_key for command in commands}
+        return {each: _best(twins, persons[each]) for each, twins in found.items() if twins}
 
     async def _queries(self, command: ApplyCommand) -> AsyncIterator[tuple[Columns, Part]]:
         for email_of_lead, email_of_contact in self._email_columns():
@@ -47,14 +48,14 @@ class Twins:
             if rule.type == "email" and rule.lead is not None:
                 yield rule.lead, rule.contact
 
-    def _twins(self, command: ApplyCommand, columns: Columns, answer: WebRow) -> Iterator[Shown]:
-        """Only records that stand for nobody else yet: another person's would be taken away from them."""
-        for row in answer.get("value", []):
-            shown = read_row(row, columns, self._organisation.ourselves)
-            if shown.standing == "open" and shown.person_key in (None, command.person_key):
-                yield shown
+    def _open(self, columns: Columns, answer: WebRow) -> Iterator[Shown]:
+        rows = (read_row(row, columns, self._organisation.ourselves) for row in answer.get("value", []))
+        return (shown for shown in rows if shown.standing == "open")
 
 
-def _best(twins: list[Shown]) -> Shown:
-    """A contact rather than a lead, since sales have made it one; among equals always the same."""
-    return min(twins, key=lambda shown: (shown.record.type, shown.record.id))
+def _best(twins: list[Shown], person_key: str) -> Shown:
+    """The person's own; else one that holds no key, who may have nobody in Marketo yet; a contact rather than a lead, since sales
+    have made it one. Among equals always the same.
+    """
+    ranks = {person_key: 0, None: 1}
+    return min(twins, key=lambda shown: (ranks.get(shown.person_key, 2), shown.record.type, shown.record.id))

@@ -1,6 +1,7 @@
 """What the feed shows, made into changes of the records' streams. Pure: what was read comes in, what is to be written goes out.
 
-Each write becomes one `updated` with what it changed. A record that was never told comes as `created` with its whole row, as it
+Each write becomes one `updated` with what it changed; with the whole row after it where the record is another person's from there
+on, who knows nothing of what it holds. A record that was never told comes as `created` with its whole row, as it
 was at that place; where it came and went between two readings, what it was made with nobody will ever know, but what was edited on
 it is told. What ended comes after everything else of its record: a merge in each loser's stream, naming the
 winner, whose row follows in its own; a deletion once, and never of a record that lost a merge.
@@ -57,8 +58,19 @@ def is_told(known: KnownRecord | None) -> bool:
 
 def rows_wanted(entries: Iterable[FeedEntry], ends: Iterable[FeedEntry], known: KnownRecords) -> list[str]:
     """The persons whose rows have to be read: those never told, and the winners of merges."""
-    wanted = {entry.lead_id: None for entry in entries if not is_told(known.get(entry.lead_id))}
+    wanted = {entry.lead_id: None for entry in entries if _needs_row(entry, known.get(entry.lead_id))}
     return list(wanted | {entry.lead_id: None for entry in ends if entry.is_merge})
+
+
+def _needs_row(entry: FeedEntry, known: KnownRecord | None) -> bool:
+    if known is None or not is_told(known):
+        return True
+    return any(_is_anothers(key_shown(change.new), known) for change in entry.changes if change.name == KEY_FIELD)
+
+
+def _is_anothers(key: str | None, known: KnownRecord) -> bool:
+    """Whether this key gives the record to somebody else."""
+    return key is not None and Ours(key).person_key != known.person_key
 
 
 def tell(reading: Reading, known: KnownRecords, version: int) -> Told:
@@ -67,7 +79,7 @@ def tell(reading: Reading, known: KnownRecords, version: int) -> Told:
     writes = writes_of(reading.entries)
     later = _later(writes, reading.ahead)
     for place, write in enumerate(writes):
-        teller.write(write, later[write.lead_id].since(place))
+        teller.write(write, later[write.lead_id].since(place), later[write.lead_id].since(place + 1))
     for entry in reading.ends:
         if entry.is_merge:
             teller.merge(entry, later.get(entry.lead_id, _Later()).ahead)
@@ -106,18 +118,18 @@ class _Teller:
         self._rows, self._known = reading.rows, known
         self._losers = {loser for entry in (*reading.ends, *reading.ends_ahead) for loser in _losers(entry)}
 
-    def write(self, write: Write, since: list[FeedEntry]) -> None:
-        record = self._record(write.lead_id)
+    def write(self, write: Write, since: list[FeedEntry], after: list[FeedEntry]) -> None:
+        """`since`: this write's entries and all later ones of its record; `after`: without its own."""
+        record, row = self._record(write.lead_id), self._rows.get(write.lead_id)
         if record.state != "living":
             return
         if not is_told(record):
-            row = self._rows.get(write.lead_id)
             if row is not None:
                 self._first_row(write, row_before(row, since))
             elif record.key is not None and write.is_creation:
                 self._landed(write, record)
         if not write.is_creation:
-            self._updated(write)
+            self._updated(write, None if row is None else row_before(row, after))
 
     def merge(self, entry: FeedEntry, ahead: list[FeedEntry]) -> None:
         winner, row = self._record(entry.lead_id), self._rows.get(entry.lead_id)
@@ -153,13 +165,16 @@ class _Teller:
         """Our own creation, gone before its row was read: that it was there is all that is known, and means that the create landed."""
         self._put(write.lead_id, "created", write.first.guid, write.first, Ours(record.key), fields={}, who=OURSELVES)
 
-    def _updated(self, write: Write) -> None:
-        values = write.values()
+    def _updated(self, write: Write, row_after: Row | None) -> None:
+        values, record = write.values(), self._record(write.lead_id)
         revision = ours_in(values).revision
-        key = key_shown(values[KEY_FIELD]) if KEY_FIELD in values else self._record(write.lead_id).key
+        key = key_shown(values[KEY_FIELD]) if KEY_FIELD in values else record.key
+        told: dict[str, Any] = {"fields": without_ours(values)}
+        if row_after is not None and _is_anothers(key, record):
+            told = {"fields": without_ours(row_after), "scope": "row"}
         self._put(
             write.lead_id, "updated", write.first.guid, write.first, Ours(key),
-            fields=without_ours(values), revision=revision, who=write.first.who if revision is None else OURSELVES,
+            revision=revision, who=write.first.who if revision is None else OURSELVES, **told,
         )  # fmt: skip
 
     def _end(self, entry: FeedEntry, lead_id: str, kind: SourceKind, state: RecordState, **more: Any) -> None:

@@ -63,8 +63,8 @@ class Creating:
             ):
                 said.came_and_went(command, record_id)
                 del left[command.command_id]
-            await self._twins.take(left, said, priority)
-            doubtful = await self._make(left, taken, said, priority)
+            look_again = await self._twins.take(left, said, priority)
+            doubtful = await self._make(left, look_again, taken, said, priority)
             looked_for = set(left)  # whatever could not be made may be there
             if left:
                 await pause()
@@ -109,10 +109,15 @@ class Creating:
         await self._updating.update(behind, said, priority)
 
     async def _make(
-        self, left: dict[str, ApplyCommand], taken: Counter[str], said: Said, priority: Priority
+        self,
+        left: dict[str, ApplyCommand],
+        but: Collection[str],
+        taken: Counter[str],
+        said: Said,
+        priority: Priority,
     ) -> set[str]:
         """Create those that are nowhere; gives those that nobody knows of. Who is there after all is left, to be found."""
-        commands = list(left.values())
+        commands = [command for each, command in left.items() if each not in but]
 
         async def send(records: Sequence[Mapping[str, Any]]) -> list[Json]:
             return await self._client.write_leads("createOnly", KEY_FIELD, records, priority)

@@ -1,18 +1,42 @@
-"""Deduplication at create time: somebody with the same e-mail address is linked instead (policy, `dedupe: email`)."""
+"""Deduplication at create time: somebody with the same e-mail address is linked instead (policy, `dedupe: email`).
+
+Whoever is found gets our key at once: the next create that looks must not take the same person too, and from the place of that write
+on the feed tells whom the record stands for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
+from schemas.identity import key_of
 from streams.connectors.marketo.answers import Said, person
 from streams.connectors.marketo.client import Json, MarketoClient
 from streams.connectors.marketo.looking_up import looked_up
-from streams.connectors.marketo.names import KEY_FIELD, OUR_FIELDS
-from streams.connectors.marketo.rows import key_shown, ours_in, row_of, without_ours
+from streams.connectors.marketo.names import KEY_FIELD, OUR_FIELDS, REVISION_FIELD
+from streams.connectors.marketo.rows import Ours, ours_in, row_of, without_ours
+from streams.connectors.marketo.sending import NOT_FOUND, sent
 from streams.connectors.pacing import Priority
 from streams.sync.messages import ApplyCommand, Row, Value
 
 EMAIL = "email"
+
+
+class Twin(NamedTuple):
+    """Who was found for a create."""
+
+    command: ApplyCommand
+    row: Json
+
+    @property
+    def ours(self) -> Ours:
+        """What our fields say."""
+        return ours_in(row_of(self.row, ()))
+
+    def claim(self) -> Json:
+        """What is written to make the person this command's."""
+        key = key_of(self.command.person_key, 0)
+        return {"id": int(self.row["id"]), KEY_FIELD: key, REVISION_FIELD: self.command.revision}
 
 
 class Twins:
@@ -21,20 +45,50 @@ class Twins:
     def __init__(self, client: MarketoClient, columns: Callable[[], Sequence[str]]) -> None:
         self._client, self._columns = client, columns
 
-    async def take(self, left: dict[str, ApplyCommand], said: Said, priority: Priority) -> None:
-        """Answer `linked`, with its row, where there is a twin who stands for nobody else yet; the oldest of several."""
+    async def take(self, left: dict[str, ApplyCommand], said: Said, priority: Priority) -> set[str]:
+        """Answer `linked`, with its row, where there is a twin who stands for nobody else yet; the oldest of several.
+
+        Gives the commands that are to look again: their twin was gone when the key was written, or nobody knows whether it was.
+        """
         wanted = {mail: each for each in left.values() if each.dedupe == "email" and (mail := _mail(each)) is not None}
         if not wanted:
-            return
+            return set()
         fields = ["id", EMAIL, *(name for name in self._columns() if name != EMAIL), *OUR_FIELDS]
         found = await looked_up(self._client, EMAIL, list(wanted), fields, priority)
         found.refuse(wanted, left, said)
+        twins: dict[str, Twin] = {}
         for row in sorted(found.rows, key=lambda each: int(each["id"])):
-            command = wanted.get(str(row.get(EMAIL)).lower())
-            if command is None or command.command_id not in left or key_shown(row.get(KEY_FIELD)) is not None:
-                continue
-            del left[command.command_id]
-            said.answer(command, "linked", person(str(row["id"])), row=self._row(row, said))
+            if (command := wanted.get(str(row.get(EMAIL)).lower())) is not None:
+                twin = Twin(command, row)
+                if twin.ours.person_key in (None, command.person_key):
+                    twins.setdefault(command.command_id, twin)
+        ours = [each for each in twins.values() if each.ours.key is not None]
+        for twin in [
+            *ours,
+            *await self._claimed([each for each in twins.values() if each.ours.key is None], left, said, priority),
+        ]:
+            del left[twin.command.command_id]
+            said.answer(twin.command, "linked", person(str(twin.row["id"])), row=self._row(twin.row, said))
+        return left.keys() & twins.keys()
+
+    async def _claimed(
+        self, twins: Sequence[Twin], left: dict[str, ApplyCommand], said: Said, priority: Priority
+    ) -> list[Twin]:
+        """Write our key to each; gives those to whom it was written, with what they hold now."""
+
+        async def send(records: Sequence[Mapping[str, Any]]) -> list[Json]:
+            return await self._client.write_leads("updateOnly", "id", records, priority)
+
+        claimed = []
+        claims = [each.claim() for each in twins]
+        for twin, claim, verdict in zip(twins, claims, await sent(claims, send), strict=True):
+            if verdict.outcome == "done":
+                said.written += 1
+                claimed.append(Twin(twin.command, {**twin.row, **claim}))
+            elif verdict.outcome == "refused" and verdict.code != NOT_FOUND:
+                del left[twin.command.command_id]
+                said.answer(twin.command, "refused", code=verdict.code, message=verdict.message)
+        return claimed
 
     def _row(self, shown: Json, said: Said) -> Row:
         """Its version is that of what was told last, so that nothing that the feed still has to tell passes for a repeat."""

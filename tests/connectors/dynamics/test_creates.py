@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from schemas.identity import person_key_of
+from schemas.vocabulary import DYNAMICS
 from streams.policy.files import default_policy
 from tests.connectors.dynamics.scene import ADA, SAM, Scene, create, new_person, scene
 from tests.connectors.journal import FakeJournal
@@ -200,7 +202,7 @@ async def test_a_refused_create_says_why_and_leaves_nothing() -> None:
 
 
 async def test_a_twin_is_linked_where_the_policy_asks_for_it() -> None:
-    """Scenario 35: with its row; a contact rather than a lead, and nobody who stands for another person."""
+    """Scenario 35: with its row, and whom it stands for: by its key, by its lead's, else by its stream. A contact rather than a lead."""
     policy = with_dedupe(default_policy())
     async with scene(policy=policy) as made:
         lead = made.lead(emailaddress1="P-1@example.com")
@@ -212,7 +214,9 @@ async def test_a_twin_is_linked_where_the_policy_asks_for_it() -> None:
         answers = {answer.person_key: answer for answer in await made.apply(*commands)}
         assert (answers["p-1"].answer, answers["p-1"].record) == ("linked", lead.record)
         assert answers["p-1"].row.fields["emailaddress1"] == "P-1@example.com"
-        assert answers["p-2"].answer == answers["p-3"].answer == "created" and closed.key is None
+        assert answers["p-1"].twin_person_key == person_key_of("dynamics", lead.id)
+        assert (answers["p-2"].answer, answers["p-2"].twin_person_key) == ("linked", "somebody-else")
+        assert answers["p-3"].answer == "created" and closed.key is None
         contact = made.contact(emailaddress1="p-1@example.com")
         [answer] = await made.apply(replace_command(commands[0]))
         assert answer.record == contact.record
@@ -220,6 +224,20 @@ async def test_a_twin_is_linked_where_the_policy_asks_for_it() -> None:
 
 def replace_command(command: Any) -> Any:
     return msgspec.structs.replace(command, command_id="another", revision=2)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_a_twin_that_was_a_lead_of_ours_stands_for_the_leads_person(is_known: bool) -> None:
+    """A contact gets no key from its lead; a connector that never saw the lead reads it."""
+    async with scene(policy=with_dedupe(default_policy())) as made:
+        await made.start()
+        [lead] = [answer.record for answer in await made.apply(create("p-9"))]
+        contact = made.instance.qualify(lead.id, SAM, time.time())
+        if not is_known:
+            made.journal = FakeJournal(DYNAMICS)
+            await made.start()
+        [linked] = await made.apply(create("p-1", fields={"emailaddress1": "p-9@example.com"}, dedupe="email"))
+        assert (linked.record, linked.twin_person_key) == (contact.record, "p-9")
 
 
 async def test_without_that_policy_a_duplicate_is_made() -> None:

@@ -29,6 +29,10 @@ def answers(results: list[ApplyResult]) -> list[tuple[str, str | None]]:
     return [(each.answer, each.code) for each in results]
 
 
+def on_records(results: list[ApplyResult]) -> list[tuple[str, str | None]]:
+    return [(each.answer, each.record and each.record.id) for each in results]
+
+
 def landings(made: Scene, record_id: str) -> int:
     """How many writes of ours the record has seen."""
     return sum(
@@ -100,9 +104,10 @@ async def test_key_and_revision_stand_in_the_same_write() -> None:
         held = made.person(jobTitle="CIO")
         await made.start()
         await made.read()
-        assert await made.apply(update(held, 3, jobTitle="CTO", city="Oslo")) == []
+        person = person_key_of(MARKETO, held.id)
+        assert await made.apply(update(held, 3, person=person, jobTitle="CTO", city="Oslo")) == []
         [landing] = await made.read()
-        assert (landing.revision, landing.person_key, landing.creation, landing.who) == (3, "p-1", 0, OURSELVES)
+        assert (landing.revision, landing.person_key, landing.creation, landing.who) == (3, person, 0, OURSELVES)
         assert landing.fields == {"jobTitle": "CTO", "city": "Oslo"}
 
 
@@ -389,8 +394,64 @@ async def test_without_dedupe_a_twin_is_made_and_with_it_linked() -> None:
         [linked] = await made.apply(create("p-1", fields=fields, dedupe="email"))
         assert (linked.answer, linked.record) == ("linked", twin.record) and linked.row is not None
         assert linked.row.fields["jobTitle"] == "CTO" and linked.row.version == made.journal.known.get(twin.id).version
+        assert (linked.row.revision, linked.row.creation, twin.key) == (1, 0, "p-1#0")
         assert [each.answer for each in await made.apply(create("p-2", fields=fields))] == ["created"]
         assert len(made.instance.records) == 3
+
+
+async def test_a_twin_goes_to_the_first_create_that_finds_it() -> None:
+    """It gets our key at once, so that the next one who looks makes a person; a repeat finds its own again."""
+    async with scene() as made:
+        twin = made.person(email="ada@example.com")
+        await made.start()
+        fields = {"lastName": "Lovelace", "email": "ada@example.com"}
+        commands = [create(f"p-{n}", fields=fields, dedupe="email") for n in (1, 2)]
+        assert on_records(await made.apply(commands[0])) == [("linked", twin.id)]
+        assert [each.answer for each in await made.apply(commands[1])] == ["created"]
+        assert on_records(await made.apply(commands[0])) == [("linked", twin.id)] and twin.revision == 1
+
+
+@pytest.mark.parametrize("fault", LOST)
+async def test_a_twin_whose_claim_was_lost_is_looked_for_again(fault: str) -> None:
+    """Whether our key was written or not: nobody is made beside it."""
+    async with scene(shares={fault: 0.5}) as made:
+        twins = [made.person(email=f"p-{n}@example.com") for n in range(12)]
+        await made.start()
+        told = [answer for n in range(12) for answer in await made.apply(create(f"p-{n}", dedupe="email"))]
+        assert on_records(told) == [("linked", twin.id) for twin in twins] and made.faults.counts[fault]
+        assert [twin.key for twin in twins] == [f"p-{n}#0" for n in range(12)]
+        assert len(made.instance.records) == 12
+
+
+async def test_a_twin_that_is_gone_when_it_is_claimed_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the person is made."""
+    async with scene() as made:
+        twin = made.person(email="p-1@example.com")
+        await made.start()
+        write = made.connector.write_leads
+
+        async def deleted_first(action: str, *more: Any) -> Any:
+            if action == "updateOnly" and twin.id in made.instance.records:
+                made.delete(twin)
+            return await write(action, *more)
+
+        monkeypatch.setattr(made.connector, "write_leads", deleted_first)
+        [created] = await made.apply(create("p-1", dedupe="email"))
+        assert created.answer == "created" and twin.id not in made.instance.records
+
+
+async def test_who_is_given_to_somebody_else_comes_to_them_with_the_whole_row() -> None:
+    """As it is after that write: later edits are told by themselves."""
+    async with scene() as made:
+        held = made.person(jobTitle="CIO", city="Oslo")
+        await made.start()
+        await made.read()
+        assert await made.apply(update(held, 4, person="their-key")) == []
+        made.edit(held, city="Rome")
+        given, edit = await made.read()
+        assert (given.person_key, given.scope, given.revision) == ("their-key", "row", 4)
+        assert (given.fields["jobTitle"], given.fields["city"]) == ("CIO", "Oslo")
+        assert (edit.fields, edit.person_key) == ({"city": "Rome"}, "their-key")
 
 
 async def test_a_delete_is_carried_out_once() -> None:

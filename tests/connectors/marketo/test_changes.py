@@ -266,6 +266,21 @@ def test_rows_are_wanted_of_the_new_and_of_winners() -> None:
     assert rows_wanted(entries, [merge(5, "1", "9"), ended(6, "8")], records) == ["2", "3", "1"]
 
 
+def test_a_record_that_becomes_somebody_elses_is_told_with_its_whole_row() -> None:
+    """As it was after that write, whatever the row shows of later ones; its own person's key is no news of that kind."""
+    ours, theirs = person_key_of(MARKETO, "775"), person_key_of(MARKETO, "776")
+    entries = [change(1, leadsyncKey=(None, f"{ours}#0")), change(2, lead="776", leadsyncKey=(None, f"{ours}#0"))]
+    records = known(told_before(), told_before("776", key=f"{theirs}#0"))
+    assert rows_wanted(entries, [], records) == ["776"]
+    rows = {"776": row(jobTitle="CTO", city="Rome", leadsyncKey=f"{ours}#0")}
+    own, given, edit = of(
+        tell(Reading([*entries, change(3, lead="776", request="b#1", city=("Oslo", "Rome"))], rows=rows), records, 1)
+    )
+    assert (own.fields, own.scope) == ({}, "partial")
+    assert (given.fields, given.scope) == ({"jobTitle": "CTO", "city": "Oslo"}, "row")
+    assert (edit.fields, edit.scope, edit.person_key) == ({"city": "Rome"}, "partial", ours)
+
+
 def test_what_may_go_on_is_held() -> None:
     """The last write, when the reading was cut; a creation goes on with nothing."""
     entries = [change(1, lead="776"), change(2, request="a#1", city=(None, "x")), change(3, request="a#1")]
