@@ -3,7 +3,8 @@
 The person is the one whose key the change carries (read off the record's key field), else the one whom the stream was
 linked to earlier, else a new person whose key follows from system and stream. When a change carries another person than
 the link, the old person lets go of the record in the same breath; unless it is older than the change that made the link,
-which only a repeat can be: what is over does not come again. (Design, "Flow", "Contracts".)
+which only a repeat can be: what is over does not come again. A request moves nothing: it comes by a way of its own, and its key
+may be older or newer than what the stream has told. (Design, "Flow", "Contracts".)
 
 A link is kept as bytes: the person key and, behind a NUL, the version of the change that made it, if that had one.
 """
@@ -48,7 +49,8 @@ def resolve_change(stream: str, change: SourceChange, link: bytes | None, policy
     """Resolve a record's change to its person. `link`: that of its stream, if there is one."""
     record = change.record
     learned = None if link is None else person_of(link)
-    person_key = change.person_key or learned or person_key_of(record.system, stream)
+    said = None if change.kind == "requested" and learned is not None else change.person_key
+    person_key = said or learned or person_key_of(record.system, stream)
     if link is None or learned is None:
         link = link_to(person_key, change.version)
     elif person_key != learned:

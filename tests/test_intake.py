@@ -72,3 +72,10 @@ def test_a_link_made_by_no_version_goes_wherever_a_row_says() -> None:
 @pytest.mark.parametrize("version", [None, 0, 12, 2**53])
 def test_a_link_gives_its_person_back(person_key: str, version: int | None) -> None:
     assert person_of(link_to(person_key, version)) == person_key
+
+
+def test_a_request_moves_no_stream() -> None:
+    """It comes by a way of its own: the key that it was made with may be older, or newer, than what the stream has told."""
+    request = source_change(lead(), None, "requested", person_key=BEN, action="sync_person")
+    assert told([row(4, ADA), request]) == ([(ADA, "updated"), (ADA, "requested")], link_to(ADA, 4))
+    assert told([request]) == ([(BEN, "requested")], link_to(BEN))

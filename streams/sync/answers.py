@@ -47,7 +47,9 @@ def _twin_found(fold: Fold, twin: Record) -> None:
         return
     state = fold.person.system(change.system)
     state.flight = state.wish = None
-    fold.person.other(change.system).heir = heir
+    link = fold.person.other(change.system).link
+    if link is not None:  # else it was given away already
+        link.heir = heir
 
 
 def _refused(fold: Fold, state: SystemState, flight: Flight) -> None:

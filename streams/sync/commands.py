@@ -37,7 +37,7 @@ def settle_all(fold: Fold) -> None:
 def _send(fold: Fold, system: System, state: SystemState, due: dict[str, Edit]) -> None:
     """Emit this system's next command, or open or close the sync error that stands in its way."""
     link, errors = state.link, fold.person.errors
-    if link is not None and link.revision and not (due or errors or state.delete or state.qualify or state.heir):
+    if link is not None and link.revision and not (due or errors or state.delete or state.qualify or link.heir):
         return  # as after most changes: nothing is due here, and nothing stands in its way
     error = errors.get(system)
     if error is not None and error.refused:
@@ -50,7 +50,7 @@ def _send(fold: Fold, system: System, state: SystemState, due: dict[str, Edit]) 
         return
     if system == DYNAMICS and fold.person.conversion is not None:
         return  # a contact's first row says what it holds, and whether the filter lets it through
-    if state.heir is not None:
+    if link.heir is not None:
         _emit(fold, system, "update", {}, Record(system, link.type, link.id), writes={})
     elif state.delete:
         state.delete = False
@@ -248,7 +248,8 @@ def command_of(
     """The command as it is sent."""
     writing = flight.operation in ("create", "update")
     creating = flight.operation == "create"
-    heir = fold.person.system(system).heir  # a record that is given away gets the heir's key
+    link = fold.person.system(system).link
+    heir = None if link is None else link.heir  # a record that is given away gets the heir's key
     key = key_of(fold.change.person_key, flight.creation) if heir is None else key_of(heir, 0)
     return ApplyCommand(
         command_id=flight.command_id,

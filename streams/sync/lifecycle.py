@@ -207,7 +207,7 @@ def on_unlinked(fold: Fold) -> None:
     ):
         fold.effect = "no_effect"
         return
-    state.flight = state.wish = state.qualify = state.heir = None
+    state.flight = state.wish = state.qualify = None
     state.delete = False
     if change.system == DYNAMICS:
         _forget_the_dynamics_record(fold)

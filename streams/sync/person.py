@@ -86,6 +86,7 @@ class Link(Struct, array_like=True, gc=False):
     unread: bool = False  # linked, or converted, before any row of it was seen
     viewed_at: str | None = None  # the view's own time, where a view stands for its `created`
     blind: bool = False  # its stream does not show our fields: `revision` was told by values alone
+    heir: str | None = None  # the person to whom it is to be given: their record in Dynamics is its twin
 
 
 class Flight(Struct, array_like=True, gc=False):
@@ -142,7 +143,6 @@ class SystemState(Struct, array_like=True, gc=False):
     qualify: Lane | None = None  # the lead shall be qualified, in this lane
     delete: bool = False  # the record shall be deleted (delete policy)
     closed: tuple[tuple[str, Closure], ...] = ()  # records that are no more, oldest first
-    heir: str | None = None  # the person to whom the linked record is to be given: their Dynamics record is its twin
 
     def closure_of(self, record_id: str) -> Closure | None:
         """Why this record is closed; None for one that is not."""
@@ -211,7 +211,15 @@ def _fork_system(state: SystemState) -> SystemState:
         None
         if link is None
         else Link(
-            link.type, link.id, link.version, link.revision, link.creation, link.unread, link.viewed_at, link.blind
+            link.type,
+            link.id,
+            link.version,
+            link.revision,
+            link.creation,
+            link.unread,
+            link.viewed_at,
+            link.blind,
+            link.heir,
         ),
         None if flight is None else _fork_flight(flight),
         state.revision,
@@ -220,7 +228,6 @@ def _fork_system(state: SystemState) -> SystemState:
         state.qualify,
         state.delete,
         state.closed,
-        state.heir,
     )
 
 

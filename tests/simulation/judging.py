@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from schemas.identity import person_key_of
 from schemas.vocabulary import DYNAMICS, MARKETO, SYSTEMS
 from streams.demo.oracle.rest import is_alike_field
 from streams.demo.oracle.verdict import differences, unequal
@@ -93,6 +94,8 @@ def by_twins(world: World) -> Iterator[Finding]:
     duplicates = {
         each.value for told in world.processor.activities.values() for each in told if each.code == "duplicate"
     }
+    deleted = {record_id for record_id, how in world.dynamics.gone.items() if how == "deleted"}
+    gone = {person_key_of(DYNAMICS, record_id) for record_id in deleted}  # before anything of it was read, perhaps
     for where in (world.marketo, world.dynamics):
         for held in where.records.values():
             if held.state != "open" or held.id in duplicates or not (where is world.dynamics or held.id in asked):
@@ -101,7 +104,7 @@ def by_twins(world: World) -> Iterator[Finding]:
             other = None if state is None else state.other(where.system)
             if state is None or other is None:
                 yield Finding("nobody's", f"{held.id} is nobody's, and no error says why")
-            elif other.link is None and not other.closed and not state.errors:
+            elif other.link is None and not other.closed and not state.errors and key not in gone:
                 yield Finding("alone", f"{key}: {held.id} stands alone in {where.system}, and no error says why")
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from schemas.vocabulary import DYNAMICS, MARKETO, OURSELVES, SYSTEMS, System
+from schemas.vocabulary import DYNAMICS, MARKETO, SYSTEMS, System
 from streams.demo.oracle.facts import PersonFacts
 from streams.demo.oracle.rest import is_alike_field
 from streams.demo.oracle.sight import unseen
@@ -113,10 +113,8 @@ def _may_end(change: PersonChange, command: ApplyCommand, blind: bool) -> bool:
         return (
             change.command_id == command.command_id and change.answer in ANSWERS_THAT_END
         ) or change.revision is not None
-    if command.operation == "create" and (
-        change.creation == 0 or (change.kind == "created" and change.who != OURSELVES)
-    ):
-        return True  # a record that was there: a twin was found
+    if command.operation == "create" and (change.creation == 0 or change.kind == "created"):
+        return True  # a twin was found, or what an earlier try of this number had made
     shows_it = change.revision is not None and change.revision >= command.revision
     return change.kind in ENDS_A_FLIGHT or shows_it or (change.record is not None and change.record.type == "contact")
 

@@ -47,9 +47,9 @@ def test_who_has_a_twin_in_dynamics_is_given_to_the_twins_person() -> None:
     given = found(book, create).command()
     assert (given.system, given.operation, given.record, given.fields) == ("marketo", "update", PERSON, {})
     assert given.key == f"{HEIR}#0"
-    assert book.known.dynamics.link is None and book.known.marketo.heir == HEIR
+    assert book.known.dynamics.link is None and book.known.marketo.link.heir == HEIR
     assert book.let_go(PERSON).out == []
-    assert book.known.marketo.link is None and book.known.marketo.heir is None and book.known.marketo.flight is None
+    assert book.known.marketo.link is None and book.known.marketo.flight is None
 
 
 def test_a_person_whose_lead_was_deleted_is_given_away_likewise() -> None:
@@ -74,7 +74,7 @@ def test_a_twin_that_is_the_persons_own_is_linked() -> None:
     for theirs in (None, person_key_of("marketo", MARKETO_ID)):
         book, create = alone_in_marketo()
         book.answers(create, "linked", record=LEAD, row=book.row(**COMPLETE), twin_person_key=theirs)
-        assert book.record("dynamics") == LEAD and book.known.marketo.heir is None
+        assert book.record("dynamics") == LEAD and book.known.marketo.link.heir is None
 
 
 def test_a_person_gets_the_twin_with_all_that_it_holds() -> None:
