@@ -93,6 +93,12 @@ class SimulatedMarketo(SimulatedSystem):
         told = {"fields": self._whole(held), "scope": "row"} if as_a_whole else {"fields": dict(changed)}
         self._publish(held, "updated", revision=command.revision, **told)
 
+    def _take_ours(self, held: HeldRecord, command: ApplyCommand) -> None:
+        """A key finds the record no more once that holds another."""
+        if held.key is not None and held.key != command.key:
+            self.by_key.pop(held.key, None)
+        super()._take_ours(held, command)
+
     def _create(self, command: ApplyCommand | None, values: Mapping[str, Value], who: str, now: float) -> HeldRecord:
         record_id = str(self._ids)
         self._ids += 1

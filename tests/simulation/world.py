@@ -55,7 +55,7 @@ Trace = Callable[[str], None]
 class World:
     """One seed's history. `run` gives what is wrong with it.
 
-    `moves` says what happens next, `do` lets it happen; so that the same moves, or fewer, can be made again.
+    `moves` says what happens next, a method's name, and `do` lets it happen; so that the same moves, or fewer, can be made again.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class World:
         """Let it happen."""
         self.steps += 1
         self.now += STEP_SECONDS
-        MOVES[move](self)
+        getattr(self, move)()
 
     def can(self, move: str) -> bool:
         """Whether there is anything to do for this part of the world."""
@@ -419,14 +419,3 @@ UPSETS: Mapping[str, Callable[[World], object]] = {
     "read_all_again": lambda world: world.dynamics.records,
 }
 """What goes wrong now and then, and whether it can now."""
-
-MOVES: Mapping[str, Callable[[World], None]] = {
-    name: getattr(World, name)
-    for name in (
-        *PARTS,
-        *UPSETS,
-        *("act", "things_may_go_wrong", "tidy_up"),
-        *("new_lead", "new_contact", "qualify_it", "new_person", "sync_it", "new_pair"),
-    )
-}
-"""Everything that can happen, by name."""

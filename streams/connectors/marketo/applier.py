@@ -9,6 +9,7 @@ from streams.connectors.lanes import Given
 from streams.connectors.marketo.answers import Said
 from streams.connectors.marketo.client import MarketoClient
 from streams.connectors.marketo.creating import Creating
+from streams.connectors.marketo.late_writes import LateWrites
 from streams.connectors.marketo.patience import Patience
 from streams.connectors.marketo.updating import Updating
 from streams.connectors.metrics import ConnectorMetrics
@@ -31,11 +32,12 @@ class Applier:
         *,
         columns: Callable[[], Sequence[str]],
         expect: Callable[[], None],
+        late: LateWrites,
         now: Callable[[], float],
         last_read: float | None,
     ) -> None:
         self._journal, self._metrics, self._expect = journal, metrics, expect
-        self._updating = Updating(client, patience)
+        self._updating = Updating(client, patience, late)
         self._creating = Creating(client, journal, self._updating, patience, columns, now, last_read)
 
     async def apply(self, wave: list[Given], priority: Priority) -> Entry:

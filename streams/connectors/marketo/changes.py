@@ -9,7 +9,7 @@ winner, whose row follows in its own; a deletion once, and never of a record tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,9 +73,11 @@ def _is_anothers(key: str | None, known: KnownRecord) -> bool:
     return key is not None and Ours(key).person_key != known.person_key
 
 
-def tell(reading: Reading, known: KnownRecords, version: int) -> Told:
-    """The changes of one reading. `version`: the counter as it was."""
-    teller = _Teller(reading, known, version)
+def tell(
+    reading: Reading, known: KnownRecords, version: int, late: Callable[[Write], int | None] = lambda write: None
+) -> Told:
+    """The changes of one reading. `version`: the counter as it was; `late`: the revision of a late repeat, which shows none."""
+    teller = _Teller(reading, known, version, late)
     writes = writes_of(reading.entries)
     later = _later(writes, reading.ahead)
     for place, write in enumerate(writes):
@@ -111,11 +113,13 @@ def _later(writes: Sequence[Write], ahead: Iterable[FeedEntry]) -> dict[str, _La
 
 
 class _Teller:
-    def __init__(self, reading: Reading, known: KnownRecords, version: int) -> None:
+    def __init__(
+        self, reading: Reading, known: KnownRecords, version: int, late: Callable[[Write], int | None]
+    ) -> None:
         self.changes: list[StreamChange] = []
         self.records: dict[str, KnownRecord] = {}
         self.version = version
-        self._rows, self._known = reading.rows, known
+        self._rows, self._known, self._late = reading.rows, known, late
         self._losers = {loser for entry in (*reading.ends, *reading.ends_ahead) for loser in _losers(entry)}
 
     def write(self, write: Write, since: list[FeedEntry], after: list[FeedEntry]) -> None:
@@ -167,7 +171,8 @@ class _Teller:
 
     def _updated(self, write: Write, row_after: Row | None) -> None:
         values, record = write.values(), self._record(write.lead_id)
-        revision = ours_in(values).revision
+        shown = ours_in(values).revision
+        revision = self._late(write) if shown is None else shown
         key = key_shown(values[KEY_FIELD]) if KEY_FIELD in values else record.key
         told: dict[str, Any] = {"fields": without_ours(values)}
         if row_after is not None and _is_anothers(key, record):

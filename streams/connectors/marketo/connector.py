@@ -20,6 +20,7 @@ from streams.connectors.marketo.client import MarketoClient
 from streams.connectors.marketo.columns import Columns
 from streams.connectors.marketo.feed import Feed, read_at
 from streams.connectors.marketo.keys import keys_in
+from streams.connectors.marketo.late_writes import LateWrites
 from streams.connectors.marketo.names import LEADS_MAX
 from streams.connectors.marketo.patience import Patience
 from streams.connectors.marketo.requests import SyncPersonServer
@@ -61,7 +62,8 @@ class MarketoConnector:
             quota_pause_seconds_max=options.quota_pause_seconds_max,
         )
         self._columns = Columns(self._client, policies)
-        self.feed = Feed(self._client, journal, checkpoint, self._columns, metrics, options)
+        late = LateWrites(time.time)
+        self.feed = Feed(self._client, journal, checkpoint, self._columns, metrics, options, late)
         patience = Patience(rng)
         applier = Applier(
             self._client,
@@ -70,6 +72,7 @@ class MarketoConnector:
             patience,
             columns=self._columns.mapped,
             expect=self.feed.expect,
+            late=late,
             now=time.time,
             last_read=read_at(checkpoint),
         )

@@ -27,6 +27,7 @@ from streams.connectors.marketo.changes import Reading, Row, Told, rows_wanted, 
 from streams.connectors.marketo.client import MarketoClient, batches
 from streams.connectors.marketo.columns import Columns
 from streams.connectors.marketo.entries import FeedEntry
+from streams.connectors.marketo.late_writes import LateWrites
 from streams.connectors.marketo.names import DELETE_LEAD, MERGE_LEADS, OUR_FIELDS
 from streams.connectors.marketo.reading import PagesRead, without_repeats
 from streams.connectors.marketo.rows import row_of
@@ -79,10 +80,11 @@ class Feed:
         columns: Columns,
         metrics: ConnectorMetrics,
         options: Options,
+        late: LateWrites,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._client, self._journal, self._columns, self._metrics = client, journal, columns, metrics
-        self._options, self._now = options, now
+        self._options, self._late, self._now = options, late, now
         self._checkpoint = checkpoint
         self._asked: tuple[str, ...] = ()
         self._expected = asyncio.Event()
@@ -153,7 +155,9 @@ class Feed:
         if came or held or self._now() >= self._committed_at + COMMIT_IDLE_SECONDS:
             recent = (*checkpoint.recent, *(each.guid for each in (*ends, *news)))[-RECENT_ENTRIES_MAX:]
             await self._journal.write(
-                lambda known: self._entry(tell(reading, known, checkpoint.version), positions, recent, open_write)
+                lambda known: self._entry(
+                    tell(reading, known, checkpoint.version, self._late.revision_of), positions, recent, open_write
+                )
             )
             self._committed_at = self._now()
         self.changes.told(part.changes_pages)

@@ -13,6 +13,7 @@ from typing import Any
 from streams.connectors.lanes import Given
 from streams.connectors.marketo.answers import Said
 from streams.connectors.marketo.client import Json, MarketoClient, batches
+from streams.connectors.marketo.late_writes import LateWrites
 from streams.connectors.marketo.names import KEY_FIELD, OUR_FIELDS, REVISION_FIELD
 from streams.connectors.marketo.patience import Patience
 from streams.connectors.marketo.rows import Ours, ours_in
@@ -29,8 +30,8 @@ class Updating:
     By key, since a merge may hand a record to another person, whose revisions are counted anew.
     """
 
-    def __init__(self, client: MarketoClient, patience: Patience) -> None:
-        self._client, self._patience = client, patience
+    def __init__(self, client: MarketoClient, patience: Patience, late: LateWrites) -> None:
+        self._client, self._patience, self._late = client, patience, late
         self._written: dict[tuple[str, str | None], int] = {}
 
     async def update(self, given: Sequence[Given], said: Said, priority: Priority) -> None:
@@ -39,6 +40,8 @@ class Updating:
         commands = [each.command for each in given]
         doubtful = [each.command for each in given if each.maybe_done]
         while commands:
+            for command in doubtful:
+                self._late.note(command)
             settled = await self._settled(doubtful, said, priority)
             commands = [each for each in commands if each.command_id not in settled]
 

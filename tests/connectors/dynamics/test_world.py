@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.connectors.dynamics.world import RestWorld
+from tests.connectors.dynamics.world import DynamicsWorld
+from tests.connectors.rest_world import lived
 from tests.simulation.profiles import PROFILES
 
 JUDGED_BY_TIMES = {"winners", "window"}
@@ -15,8 +16,4 @@ JUDGED_BY_TIMES = {"winners", "window"}
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_oracle_finds_nothing(profile: str, seed: int) -> None:
     """Run more with `python -m tests.connectors.dynamics.worlds`; a seed that fails is a test."""
-    world = RestWorld(seed, PROFILES[profile])
-    try:
-        assert world.run() == []
-    finally:
-        world.close()
+    assert lived(DynamicsWorld(seed, PROFILES[profile])) == []

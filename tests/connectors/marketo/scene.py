@@ -17,6 +17,7 @@ from streams.connectors.marketo.applier import Applier
 from streams.connectors.marketo.client import MarketoClient
 from streams.connectors.marketo.columns import Columns
 from streams.connectors.marketo.feed import Feed, read_at
+from streams.connectors.marketo.late_writes import LateWrites
 from streams.connectors.marketo.patience import Patience
 from streams.connectors.metrics import ConnectorMetrics
 from streams.connectors.options import Options
@@ -66,9 +67,9 @@ class Scene:
         self.connector = self.client(**members)
         self.columns = Columns(self.connector, self.policies)  # type: ignore[arg-type]
         await self.columns.current()
-        metrics = ConnectorMetrics(MARKETO)
+        metrics, self.late = ConnectorMetrics(MARKETO), LateWrites(self.clock)
         self.feed = Feed(
-            self.connector, self.journal, self._checkpoint, self.columns, metrics, self.options, self.clock
+            self.connector, self.journal, self._checkpoint, self.columns, metrics, self.options, self.late, self.clock
         )
         await self.feed.start()
         self.applier = Applier(
@@ -78,6 +79,7 @@ class Scene:
             Patience(random.Random(1), backoff=QUICK),
             columns=self.columns.mapped,
             expect=self._expect,
+            late=self.late,
             now=self.clock,
             last_read=read_at(self._checkpoint),
         )
