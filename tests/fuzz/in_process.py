@@ -250,7 +250,8 @@ def resolved(topic: str, key: bytes, message: Any, links: dict[bytes, bytes]) ->
     link = links.get(key)
     learned, _, since = ("", "", "") if link is None else link.decode().rpartition("\0")
     person_key = message.person_key or learned or person_key_of(message.record.system, key.decode())
-    if learned and since and message.version is not None and message.version <= int(since):
+    is_over = bool(since) and message.version is not None and message.version <= int(since)
+    if learned and (is_over or message.kind == "requested"):
         person_key = learned
     if person_key != learned:
         version = since if message.version is None else message.version
