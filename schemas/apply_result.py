@@ -37,9 +37,9 @@ class Row(Contract):
 class ApplyResult(Contract):
     """The answer to one command. Key of its message: the person key.
 
-    created: the record exists now. linked: dedupe found a twin, whose row it brings; one in
-    Dynamics stays its own person's, who gets the record in Marketo. refused: the system would not have
-    it (code, field, message). conflict: a commanded field holds something else than `expected` (Dynamics; with the row).
+    created: the record exists now. linked: dedupe found a twin, whose row it brings; one in Dynamics stays its own person's,
+    who gets the record in Marketo. refused: the system would not have it (code, field, message). conflict: a commanded
+    field holds something else than `expected` (Dynamics; with the row).
     superseded: the record is at or above the command's revision. gone: there is no such record any more (`closed` when
     a merge or a conversion closed it, else deleted).
     """
@@ -57,7 +57,7 @@ class ApplyResult(Contract):
     twin_person_key: Annotated[
         Id | None,
         Field(
-            description="Of a `linked` from Dynamics: whom the twin stands for; none where it stands for the command's own person."
+            description="Of a `linked` from Dynamics: whom the twin stands for. Absent: the command's own person gets it."
         ),
     ] = None
     gone: Annotated[Literal["deleted", "closed"], Field(description="Of a `gone`: why.")] = "deleted"

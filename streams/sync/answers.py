@@ -88,9 +88,8 @@ def _gone(fold: Fold, state: SystemState, flight: Flight) -> None:
     change = fold.change
     creates = flight.operation == "create"
     if not creates and flight.record is not None and state.link is not None and state.link.id != flight.record.id:
-        state.flight = (
-            None  # its record had closed, and another one of the person's showed meanwhile: what is due is that one's
-        )
+        # Its record had closed, and another one of the person's showed meanwhile: what is due is that one's.
+        state.flight = None
     elif change.gone == "closed" or (change.system == MARKETO and (creates or state.link is not None)):
         flight.gone = change.gone  # the feed says what became of it
     elif creates and flight.record is not None:
