@@ -1,4 +1,4 @@
-"""The simulated world with the real Marketo connector in it. Sync Person comes as in the simulation: its calls have tests of their own."""
+"""The simulated world with the real Marketo connector in it. Sync Person is asked of its journal: the calls have tests of their own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import msgspec
 
 from schemas.vocabulary import MARKETO
+from streams.connectors.journal import Entry, StreamChange
+from streams.connectors.marketo.late_writes import LATE_SECONDS
 from streams.demo.marketo import SimulatedMarketo
 from streams.demo.record import Published
 from streams.demo.saving import Saving
@@ -102,14 +104,29 @@ class MarketoWorld(RestWorld):
             self.marketo.feed.may_be_lost = False
         self.publish_what_was_written()
 
+    def announce(self) -> None:
+        """A request of somebody who is known to be gone is left out, as the journal does."""
+        while self.marketo.announced:
+            published = self.marketo.announced.popleft()
+            if published.change.kind == "requested":
+                self._runner.run(self.scene.journal.write(Entry(asked=(StreamChange(*published),))))
+            else:
+                self._publish(published)
+        self.publish_what_was_written()
+        super().announce()
+
     def write_late(self) -> None:
+        """And it shows before the connector can die: who comes after it knows of no call that was lost and settled before."""
         with self.marketo.origin(by_api(CONNECTOR.user, "syncLeads", f"late#{self.steps}")):
             super().write_late()
+        self._runner.run(self._read())
+        self.publish_what_was_written()
 
     def may_be_late(self, command: ApplyCommand) -> bool:
-        """As long as the connector lives that saw it: who comes after it does not know what was settled before."""
+        """For an hour, and as long as the connector lives that saw it: who comes after it does not know what was settled before."""
         lost = self.scene.late._lost.get("" if command.record is None else command.record.id, [])
-        return any(each.command_id == command.command_id for _, each in lost)
+        since = self.now - LATE_SECONDS
+        return any(at >= since and each.command_id == command.command_id for at, each in lost)
 
     def note_restarted(self) -> None:
         self.marketo.feed.may_be_lost = True
