@@ -30,8 +30,8 @@ class LateWrites:
         self._lost: dict[str, list[tuple[float, ApplyCommand]]] = {}
 
     def note(self, command: ApplyCommand) -> None:
-        """A try of this update may be under way, or may have come through."""
-        if command.record is None or command.operation != "update":
+        """A try to update this command's record may be under way, or may have come through."""
+        if command.record is None:
             return
         record_id, since = command.record.id, self._now() - LATE_SECONDS
         lost = [
@@ -43,9 +43,9 @@ class LateWrites:
 
     def revision_of(self, write: Write) -> int | None:
         """The revision of the lost command that this write, which shows none, is of; the newest that fits."""
-        if write.first.source != API_SOURCE:
-            return None
         since, changed = self._now() - LATE_SECONDS, write.values()
+        if write.first.source != API_SOURCE or not changed:
+            return None
         for noted_at, command in reversed(self._lost.get(write.lead_id, [])):
             fields = command.fields or {}
             if noted_at >= since and all(name in fields and _is_same(fields[name], changed[name]) for name in changed):

@@ -73,7 +73,7 @@ def test_after_an_hour_nothing_comes_any_more(passed: float) -> None:
 
 
 def test_it_holds_so_many_records_and_forgets_the_oldest() -> None:
-    """Creates are none of them: their key makes a late one fail."""
+    """A create of which nobody knows the record is none of them: its key makes a late one fail."""
     late = LateWrites(Clock())
     late.note(create("p-1"))
     for number in range(RECORDS_MAX + 1):
