@@ -21,7 +21,6 @@ from streams.sync.linking import (
 )
 from streams.sync.outcome import Fold
 from streams.sync.person import (
-    Flight,
     Link,
     SystemState,
 )
@@ -46,7 +45,7 @@ def on_shown(fold: Fold) -> None:
             fold.effect = "repeat"
         else:
             _fold_news(fold, state, link)
-    elif link is None and creating is not None and _is_twin(fold, creating):
+    elif link is None and creating is not None and _is_twin(fold):
         link_twin(fold, record)  # it was found, and the answer is to come
     elif link is None and is_of_our_creation(change.creation, record, creating):
         fold_values(fold, land_creation(fold, record))
@@ -58,10 +57,10 @@ def on_shown(fold: Fold) -> None:
         open_duplicate(fold, record)
 
 
-def _is_twin(fold: Fold, creating: Flight) -> bool:
+def _is_twin(fold: Fold) -> bool:
     """Whether this is no record of the create in flight: it was there, and got our key; or somebody else made it."""
     change = fold.change
-    if fold.policy.dedupe is None or creating.creation == 0:
+    if fold.policy.dedupe is None:
         return False
     return change.creation == 0 or (change.creation is None and change.kind == "created" and change.who not in BY_US)
 

@@ -29,6 +29,9 @@ from tests.simulation.telling import told_command as told
 from tests.simulation.telling import told_result
 from tests.simulation.world import World, _saving
 
+BAD_LINES = {"dropped_before": 0.04, "dropped_after": 0.1, "edited_between": 0.3}
+"""What goes wrong between a connector and either system; each system has more."""
+
 TURNS_MAX = 25
 """About how many turns of the loop a connector takes for a command: it is killed within that."""
 

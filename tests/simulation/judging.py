@@ -100,11 +100,12 @@ def by_twins(world: World) -> Iterator[Finding]:
         for held in where.records.values():
             if held.state != "open" or held.id in duplicates or not (where is world.dynamics or held.id in asked):
                 continue
-            key, state = owners.get(held.id, ("nobody", None))
-            other = None if state is None else state.other(where.system)
-            if state is None or other is None:
+            if held.id not in owners:
                 yield Finding("nobody's", f"{held.id} is nobody's, and no error says why")
-            elif other.link is None and not other.closed and not state.errors and key not in gone:
+                continue
+            key, state = owners[held.id]
+            other = state.other(where.system)
+            if other.link is None and not other.closed and not state.errors and key not in gone:
                 yield Finding("alone", f"{key}: {held.id} stands alone in {where.system}, and no error says why")
 
 

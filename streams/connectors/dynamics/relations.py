@@ -58,9 +58,11 @@ class Relations:
 
     async def person_of(self, shown: Shown, priority: Priority) -> str:
         """For whom a record stands: its key says so, or that of the lead that it was; else that follows from its stream."""
+        if shown.person_key is not None:
+            return shown.person_key
         known = self._journal.known.get(shown.record.id)
-        if shown.person_key is not None or (known is not None and known.key is not None):
-            return person_key_for(shown.record.id, shown, known if shown.person_key is None else None)
+        if known is not None and known.key is not None:
+            return known.person_key
         stream = stream_of(shown, known)
         if stream == shown.record.id:
             return person_key_of(DYNAMICS, stream)

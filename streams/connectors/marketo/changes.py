@@ -81,7 +81,7 @@ def tell(
     writes = writes_of(reading.entries)
     later = _later(writes, reading.ahead)
     for place, write in enumerate(writes):
-        teller.write(write, later[write.lead_id].since(place), later[write.lead_id].since(place + 1))
+        teller.write(write, later[write.lead_id].since(place))
     for entry in reading.ends:
         if entry.is_merge:
             teller.merge(entry, later.get(entry.lead_id, _Later()).ahead)
@@ -122,8 +122,8 @@ class _Teller:
         self._rows, self._known, self._late = reading.rows, known, late
         self._losers = {loser for entry in (*reading.ends, *reading.ends_ahead) for loser in _losers(entry)}
 
-    def write(self, write: Write, since: list[FeedEntry], after: list[FeedEntry]) -> None:
-        """`since`: this write's entries and all later ones of its record; `after`: without its own."""
+    def write(self, write: Write, since: list[FeedEntry]) -> None:
+        """`since`: this write's entries, then all later ones of its record."""
         record, row = self._record(write.lead_id), self._rows.get(write.lead_id)
         if record.state != "living":
             return
@@ -133,7 +133,7 @@ class _Teller:
             elif record.key is not None and write.is_creation:
                 self._landed(write, record)
         if not write.is_creation:
-            self._updated(write, None if row is None else row_before(row, after))
+            self._updated(write, row, since[len(write.entries) :])
 
     def merge(self, entry: FeedEntry, ahead: list[FeedEntry]) -> None:
         winner, row = self._record(entry.lead_id), self._rows.get(entry.lead_id)
@@ -169,14 +169,14 @@ class _Teller:
         """Our own creation, gone before its row was read: that it was there is all that is known, and means that the create landed."""
         self._put(write.lead_id, "created", write.first.guid, write.first, Ours(record.key), fields={}, who=OURSELVES)
 
-    def _updated(self, write: Write, row_after: Row | None) -> None:
+    def _updated(self, write: Write, row: Row | None, later: list[FeedEntry]) -> None:
         values, record = write.values(), self._record(write.lead_id)
         shown = ours_in(values).revision
         revision = self._late(write) if shown is None else shown
         key = key_shown(values[KEY_FIELD]) if KEY_FIELD in values else record.key
         told: dict[str, Any] = {"fields": without_ours(values)}
-        if row_after is not None and _is_anothers(key, record):
-            told = {"fields": without_ours(row_after), "scope": "row"}
+        if row is not None and _is_anothers(key, record):
+            told = {"fields": without_ours(row_before(row, later)), "scope": "row"}
         self._put(
             write.lead_id, "updated", write.first.guid, write.first, Ours(key),
             revision=revision, who=write.first.who if revision is None else OURSELVES, **told,

@@ -62,11 +62,9 @@ class Twins:
                 twin = Twin(command, row)
                 if twin.ours.person_key in (None, command.person_key):
                     twins.setdefault(command.command_id, twin)
-        ours = [each for each in twins.values() if each.ours.key is not None]
-        for twin in [
-            *ours,
-            *await self._claimed([each for each in twins.values() if each.ours.key is None], left, said, priority),
-        ]:
+        own = [each for each in twins.values() if each.ours.key is not None]
+        claimed = await self._claimed([each for each in twins.values() if each.ours.key is None], left, said, priority)
+        for twin in (*own, *claimed):
             del left[twin.command.command_id]
             said.answer(twin.command, "linked", person(str(twin.row["id"])), row=self._row(twin.row, said))
         return left.keys() & twins.keys()

@@ -15,7 +15,7 @@ from streams.simulators.dynamics.tokens import DynamicsCredentials
 from streams.simulators.faults import Faults
 from streams.simulators.serving import serving
 from tests.connectors.dynamics.scene import SECRET, TENANT, Scene
-from tests.connectors.rest_world import RestWorld
+from tests.connectors.rest_world import BAD_LINES, RestWorld
 
 
 class Organisation(DynamicsInstance):
@@ -42,10 +42,8 @@ class DynamicsWorld(RestWorld):
     system = DYNAMICS
     dynamics: Organisation
     bad_lines: ClassVar[Mapping[str, float]] = {
-        "dropped_before": 0.04,
-        "dropped_after": 0.1,
+        **BAD_LINES,
         "server_5xx_after": 0.06,
-        "edited_between": 0.3,
         "expired_delta": 0.05,
     }
 

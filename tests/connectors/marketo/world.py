@@ -24,7 +24,7 @@ from streams.simulators.marketo.origin import by_api
 from streams.simulators.serving import serving
 from streams.sync.messages import ApplyCommand
 from tests.connectors.marketo.scene import Scene
-from tests.connectors.rest_world import RestWorld
+from tests.connectors.rest_world import BAD_LINES, RestWorld
 from tests.simulators.marketo.served import CONNECTOR, Clock, Recording, Served
 
 AMPLE = Limits(window_calls=1_000_000, daily_calls=1_000_000)
@@ -80,10 +80,8 @@ class MarketoWorld(RestWorld):
     system = MARKETO
     marketo: Instance
     bad_lines: ClassVar[Mapping[str, float]] = {
-        "dropped_before": 0.04,
-        "dropped_after": 0.1,
+        **BAD_LINES,
         "timeout_604_after": 0.06,
-        "edited_between": 0.3,
         "token_602": 0.03,
         "empty_page": 0.1,
         "repeated_activity": 0.1,
