@@ -40,7 +40,8 @@ The other loads, each a variant of the steady one:
     collisions            of the people edited, one in twenty has the field edited in both systems, neither in sight of the other
     bad_input             one message in a hundred cannot be read
     backlog               the subject is stopped, one edit per person is written, and it is started again. What was written is
-                          released when it has its partitions and its tables: catching up is measured, not the start
+                          released when it has its partitions and its tables: catching up is measured, not the start. Stock
+                          Faust, which can pass events over when it starts, stands still meanwhile (SIGSTOP, SIGCONT)
     fields_10, fields_100 people of so many fields
 
 In a short run they have fewer edits than the steady load, so fewer in a batch: compare them with their own floor, or `--long`.

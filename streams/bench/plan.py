@@ -76,4 +76,4 @@ def _why_not(load: str, name: str, loads: Sequence[str], subjects: Sequence[str]
         return f"{NOT_ASKED} --subject {name}"
     if not (subjects or long or load == STEADY or name in BRIEFLY):
         return "left out of a short run: --long"
-    return missing(name, restarts=load_named(load, Load()).backlog)
+    return missing(name)

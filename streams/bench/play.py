@@ -62,11 +62,14 @@ class Play:
         raise BenchFailed(f"{self.name}: people do not come to rest")
 
     async def prepare(self, load: Load, number: int) -> None:
-        """Write a round's edits, unseen as yet. Where they are to be a backlog, the subject is started after that."""
-        await self._write(edits_of(sizes_of(self.name, load), self._systems, number), load.bad_share)
-        if load.backlog:
-            self._turn_ended = None
-            await self.subject.restart(self._wire.is_attended)
+        """Write a round's edits, unseen as yet. Where they are to be a backlog, the subject is away meanwhile."""
+        edits = edits_of(sizes_of(self.name, load), self._systems, number)
+        if not load.backlog:
+            await self._write(edits, load.bad_share)
+            return
+        self._turn_ended = None
+        async with self.subject.away(self._wire.is_attended):
+            await self._write(edits, load.bad_share)
 
     async def round(self, load: Load, helpers: Sequence[Helper]) -> Round:
         """Have the subject fold the edits and then what answers its commands, until it wants nothing more."""

@@ -135,7 +135,7 @@ class Bench:
     async def _round(self, load: Load, plays: list[Play], helpers: list[Helper], number: int) -> Round:
         """Everybody in turn, and somebody else first each time."""
         if load.backlog:
-            self._say(f"{load.name}: everybody is started anew")
+            self._say(f"{load.name}: everybody is sent away")
             await asyncio.gather(*(play.prepare(load, number) for play in plays))
         measured = self._plan.measured[load.name]  # a helper may measure more than was asked for, and need the worker
         whole, first = Round({}), number % len(plays)

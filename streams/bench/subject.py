@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,11 +21,16 @@ IDLE_SHARE_MAX = 0.2
 
 
 class Subject:
-    """One process, started anew as often as asked. It does its profiling from SIGUSR1 on, where it was asked for one."""
+    """One process, sent away and brought back as often as asked. It does its profiling from SIGUSR1 on, where it was asked for one.
 
-    def __init__(self, name: str, command: Sequence[str], folder: Path, *, where: Path | None, profiled: bool) -> None:
+    `can_restart`: whether going away is its end, and coming back a start; otherwise it only stands still in between.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], folder: Path, *, where: Path | None, profiled: bool, can_restart: bool
+    ) -> None:
         self.name = name
-        self._command, self._where, self._profiled = command, where, profiled
+        self._command, self._where, self._profiled, self._can_restart = command, where, profiled, can_restart
         self._log = folder / "log"
         self._process: asyncio.subprocess.Process | None = None
         self._ended: asyncio.Task[int] | None = None
@@ -57,8 +63,8 @@ class Subject:
     def begin_profile(self) -> None:
         """From now on, in a process that comes after this one too."""
         self._profiling = True
-        if self._profiled and self._process is not None:
-            self._process.send_signal(signal.SIGUSR1)
+        if self._profiled:
+            self._signal(signal.SIGUSR1)
 
     async def alive_until(self, done: asyncio.Task[None]) -> None:
         """Wait for the task. Raises BenchFailed when the process ends before it."""
@@ -72,13 +78,25 @@ class Subject:
         finally:
             done.cancel()
 
-    async def restart(self, attended: Callable[[], Awaitable[bool]]) -> None:
-        """Stop it and start it anew, until it has its partitions and nothing more to do."""
-        await self._stop()
-        await self._start()
+    @asynccontextmanager
+    async def away(self, attended: Callable[[], Awaitable[bool]]) -> AsyncIterator[None]:
+        """Not there while this is entered; afterwards there again, with its partitions and nothing to do."""
+        if self._can_restart:
+            await self._stop()
+        else:
+            self._signal(signal.SIGSTOP)
+        yield
+        if self._can_restart:
+            await self._start()
+        else:
+            self._signal(signal.SIGCONT)
         await self.alive_until(asyncio.create_task(self._until_idle(attended)))
-        if self._profiling:
+        if self._profiling and self._can_restart:
             self.begin_profile()
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     async def _until_idle(self, attended: Callable[[], Awaitable[bool]]) -> None:
         async with asyncio.timeout(READY_SECONDS_MAX):

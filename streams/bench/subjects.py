@@ -39,7 +39,7 @@ class Sort(NamedTuple):
     missing: Callable[[], str | None]
     smaller: int = 1  # how many times fewer people and edits it gets than the worker
     where: Path | None = None
-    no_restart: str | None = None  # why it cannot be stopped and started under a load
+    can_restart: bool = True  # where it cannot, a backlog finds it standing still
 
 
 def _worker(start: Start, *more: str) -> list[str]:
@@ -60,7 +60,7 @@ def _store_missing() -> str | None:
     return None if there else "`leadsync worker` has no option --store"
 
 
-def _yardstick(module: str, smaller: int, library: str | None = None, no_restart: str | None = None) -> Sort:
+def _yardstick(module: str, smaller: int, library: str | None = None, *, can_restart: bool = True) -> Sort:
     def command(start: Start) -> list[str]:
         settings = start.settings
         places = (settings.bootstrap_servers, settings.prefix, str(start.policy_file), str(start.folder))
@@ -73,13 +73,13 @@ def _yardstick(module: str, smaller: int, library: str | None = None, no_restart
             return f"{library} is not installed: it stands in requirements-dev.lock"
         return None
 
-    return Sort(command, missing, smaller, CHECKOUT, no_restart)
+    return Sort(command, missing, smaller, CHECKOUT, can_restart)
 
 
 SUBJECTS: Mapping[str, Sort] = {
     WORKER: Sort(_worker, lambda: None),
     ROCKSDB: Sort(_worker_with_a_store, _store_missing),
-    "plain_faust": _yardstick("plain_faust", 20, no_restart="Faust's own recovery passes events over in a restart"),
+    "plain_faust": _yardstick("plain_faust", 20, can_restart=False),  # Faust's own recovery can pass events over
     "quix": _yardstick("quix", 4, "quixstreams"),
 }
 
@@ -103,12 +103,10 @@ WORDS: Mapping[str, str] = {
 """Everything that is measured, in the order of the table."""
 
 
-def missing(name: str, *, restarts: bool) -> str | None:
-    """Why this cannot be measured here, in a line, or under a load that restarts it; None where it can."""
+def missing(name: str) -> str | None:
+    """Why this cannot be measured here, in a line; None where it can."""
     sort = SUBJECTS.get(name)
-    if sort is None:
-        return None
-    return sort.missing() or (sort.no_restart if restarts else None)
+    return None if sort is None else sort.missing()
 
 
 def sizes_of(name: str, load: Load) -> Load:
@@ -118,5 +116,6 @@ def sizes_of(name: str, load: Load) -> Load:
 
 def subject_of(name: str, start: Start) -> Subject:
     """The process, not yet started."""
-    sort = SUBJECTS[name]
-    return Subject(name, sort.command(start), start.folder, where=sort.where, profiled=start.profile is not None)
+    sort, profiled = SUBJECTS[name], start.profile is not None
+    command = sort.command(start)
+    return Subject(name, command, start.folder, where=sort.where, profiled=profiled, can_restart=sort.can_restart)

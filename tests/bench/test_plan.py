@@ -12,9 +12,9 @@ SIZES = Load(people=10_000, edits=10_000)
 OTHERS = tuple(name for name in LOADS if name != "steady")
 
 
-def here(*names: str, restarts: bool = False) -> tuple[str, ...]:
+def here(*names: str) -> tuple[str, ...]:
     """Of these, those that can be measured."""
-    return tuple(name for name in WORDS if name in names and missing(name, restarts=restarts) is None)
+    return tuple(name for name in WORDS if name in names and missing(name) is None)
 
 
 def test_by_default_the_steady_load_is_measured_of_everybody_and_the_others_of_the_worker() -> None:
@@ -30,11 +30,10 @@ def test_by_default_the_steady_load_is_measured_of_everybody_and_the_others_of_t
 
 
 def test_a_long_run_leaves_nothing_out() -> None:
-    """Except for what is not there, and stock Faust where it would be restarted."""
+    """Except for what is not there."""
     plan = plan_of(SIZES, long=True)
     assert all(load.edits == SIZES.edits for load in plan.loads)
-    assert all(plan.measured[name] == here(*WORDS, restarts=LOADS[name].get("backlog", False)) for name in LOADS)
-    assert "restart" in plan.notes["backlog"]["plain_faust"]
+    assert all(plan.measured[name] == here(*WORDS) for name in LOADS)
 
 
 def test_loads_and_subjects_can_be_picked() -> None:
