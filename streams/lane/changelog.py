@@ -14,7 +14,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.lane.batch import LaneError
-from streams.lane.fetching import AS_PARSED, hand_on_parsed_records
+from streams.lane.fetching import AS_PARSED
 from streams.lane.observer import Observer
 from streams.lane.positions import topics_there
 from streams.lane.settings import LaneSettings
@@ -31,7 +31,6 @@ async def load_tables(settings: LaneSettings, stores: Mapping[tuple[str, int], S
     """Bring the store of each (table, partition) to what is committed."""
     if not stores:
         return
-    hand_on_parsed_records()
     consumer = AIOKafkaConsumer(
         **settings.client("changelog-loader"),
         group_id=None,

@@ -23,7 +23,7 @@ from faust.types.transports import TPorTopicSet
 from mode import Service
 from mode.types import ServiceT
 
-from streams.lane.fetching import AS_PARSED, hand_on_parsed_records
+from streams.lane.fetching import AS_PARSED
 from streams.lane.lanes import Chunk, Partition, SupersededError
 from streams.lane.loops import new_event_loop
 from streams.lane.membership import Membership
@@ -50,7 +50,6 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
         settings = self.app.lane_settings
         self._assignor = self.app.assignor
         self._membership = Membership(settings.group_instance_id)
-        hand_on_parsed_records()
         return AIOKafkaConsumer(
             **settings.client("consumer"),
             group_id=settings.app_id,

@@ -12,7 +12,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
-from streams.lane.header_names import _unpacked_by_aiokafka
+from streams.lane.fetching import FetchedRecords
 
 READ_COMMITTED = 1
 NONE, GZIP = 0, 1
@@ -69,7 +69,7 @@ def read(*batches: bytes, position: int = 0, aborted: list[tuple[int, int]] | No
 
 def test_aiokafka_by_itself_stops_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """When this fails, a new aiokafka reads such names, and `header_names` can go."""
-    monkeypatch.setattr(fetcher.PartitionRecords, "_unpack_records", _unpacked_by_aiokafka)
+    monkeypatch.delattr(FetchedRecords, "_unpack_records")
     with pytest.raises(UnicodeDecodeError):
         read(batch(0, ["good", NO_NAME]))
 

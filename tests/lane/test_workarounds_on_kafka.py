@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, Prod
 from streams.broker.server import LocalBroker
 from streams.lane import LaneSettings, Output
 from streams.lane.failed_fetches import CancellableFetcher
-from streams.lane.fetching import AS_PARSED, hand_on_parsed_records
+from streams.lane.fetching import AS_PARSED
 from streams.lane.partitions import Partitioner
 from streams.lane.positions import partitions_of, starts
 from streams.lane.stable_offsets import stable_offsets
@@ -246,7 +246,6 @@ async def test_records_are_handed_on_as_parsed_with_all_that_is_in_them(kafka: s
             (b"key", None, []),
         ):
             await producer.send_and_wait(topic, value, key, headers=headers)
-    hand_on_parsed_records()
     whole, parsed = [await _records(kafka, topic, **given) for given in ({}, {"key_deserializer": AS_PARSED})]
     assert [type(record) for record in whole] == [ConsumerRecord] * 3
     assert ConsumerRecord not in map(type, parsed)
