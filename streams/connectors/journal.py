@@ -21,6 +21,7 @@ from schemas.vocabulary import System
 from streams import cloudevents
 from streams.codec import encode
 from streams.connectors.known import KnownRecord, KnownRecords
+from streams.connectors.progress import Place, Progress
 from streams.lane.markers import heed_markers
 from streams.settings import Settings
 from streams.sync.messages import ApplyResult, SourceChange
@@ -55,7 +56,8 @@ class Rejected(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """What belongs together. `offsets`: the next command to read, by partition.
+    """What belongs together. `taken` are commands whose carrying out begins, `done` those that have their answers. `offsets`: the
+    next record to read of other topics, by partition.
 
     `asked` are changes that came from outside the feed, such as Sync Person: one of a record that is known to be gone by the time
     when it is written is left out, since its stream has ended. `if_gone`: what is said besides of a record whose end the feed has
@@ -70,9 +72,12 @@ class Entry:
     rejected: tuple[Rejected, ...] = ()
     asked: tuple[StreamChange, ...] = ()
     if_gone: Mapping[str, Entry] = field(default_factory=dict)
+    taken: tuple[Place, ...] = ()
+    done: tuple[Place, ...] = ()
 
     def __bool__(self) -> bool:
-        return any((self.changes, self.asked, self.results, self.records, self.checkpoint, self.offsets, self.rejected))
+        parts = (self.changes, self.asked, self.results, self.records, self.checkpoint, self.rejected)
+        return any((*parts, self.taken, self.done, self.offsets))
 
     def now(self, known: KnownRecords) -> Entry:
         """As it is to be written, by what is known at that moment."""
@@ -98,6 +103,7 @@ class Journal:
         self.settings, self.system = settings, system
         self.group = group_of(settings, system)
         self.known = KnownRecords(system)
+        self.progress = Progress()
         self._writing = asyncio.Lock()
         self._source = cloudevents.source_of(f"connector-{system}")
         self._producer: Any = None
@@ -128,6 +134,7 @@ class Journal:
             if not entry:
                 return
             await self._commit(entry)
+            self.progress.note(entry.taken, entry.done)
             for known in entry.records:
                 self.known.learn(known)
 
@@ -149,8 +156,8 @@ class Journal:
             await self._producer.send(self.settings.topic(topic), body, key, headers=list(headers))
             for topic, key, body, headers in self._messages(entry)
         ]
-        if entry.offsets:
-            await self._producer.send_offsets_to_transaction(dict(entry.offsets), self.group)
+        if offsets := {**entry.offsets, **self.progress.after(entry.taken, entry.done)}:
+            await self._producer.send_offsets_to_transaction(offsets, self.group)
         await asyncio.gather(*deliveries)
 
     def _messages(self, entry: Entry) -> Iterator[tuple[str, bytes | None, bytes, cloudevents.Headers]]:

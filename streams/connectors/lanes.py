@@ -3,6 +3,9 @@
 Both lanes run side by side, so that batch work never delays the first one; two commands of one person are never in hand at
 once, since the second would overtake what the first is about to find out. What stood on a topic when the connector started may have
 been carried out by the one before it, and says so (`maybe_done`).
+
+That commands are taken is written down before anything is done of them. A connector that stood still meanwhile and has a
+successor learns it by that, before it would write to a system what people have changed since.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -21,7 +25,9 @@ from schemas.vocabulary import Lane
 from streams.codec import Unreadable, decode_apply_command, rejection_of_record
 from streams.connectors.journal import Entry, Journal, Rejected
 from streams.connectors.pacing import Pacer, Priority
+from streams.connectors.progress import Place
 from streams.lane.positions import partitions_of, starts
+from streams.lane.stable_offsets import stable_commits
 from streams.sync.messages import ApplyCommand
 
 log = logging.getLogger(__name__)
@@ -33,14 +39,20 @@ PRIORITY_OF_LANE: dict[Lane, Priority] = {"first": Priority.FIRST, "background":
 
 @dataclass(frozen=True)
 class Given:
-    """A command as it was read. `maybe_done`: it, or a repeat of it, may have been carried out before."""
+    """A command as it was read. `maybe_done`: it, or a repeat of it, may have been carried out before. `place`: on its topic."""
 
     command: ApplyCommand
     maybe_done: bool = False
+    place: Place | None = None
 
 
 Apply = Callable[[list[Given], Priority], Awaitable[Entry]]
 """Carries out commands, at most one of a person, and says what to write of it. Waits out whatever passes by itself."""
+
+
+def places_of(given: Iterable[Given]) -> tuple[Place, ...]:
+    """Where they stand, as far as they came by a topic."""
+    return tuple(each.place for each in given if each.place is not None)
 
 
 class InHand:
@@ -90,6 +102,10 @@ class CommandLane:
         """Stand at what was committed. The journal must have been started, which ends what its predecessor had open."""
         await self._consumer.start()
         self._may_be_done = await stand_at_committed(self._consumer, self._topic)
+        for place, commit in (
+            await stable_commits(self._consumer, self._journal.group, self._may_be_done, inf)
+        ).items():
+            self._journal.progress.resume(place, *commit)
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -106,30 +122,22 @@ class CommandLane:
                 await self._handle(records)
 
     async def _handle(self, records: list[Any]) -> None:
-        given, rejected = [], []
-        for record in records:
+        places = [Place(TopicPartition(record.topic, record.partition), record.offset) for record in records]
+        given, rejected = [], {}
+        for record, place in zip(records, places, strict=True):
+            if self._journal.progress.is_done(place):
+                continue
             try:
-                given.append(Given(decode_apply_command(record.value), self._is_maybe_done(record)))
+                maybe_done = place.offset < self._may_be_done.get(place.partition, 0)
+                given.append(Given(decode_apply_command(record.value), maybe_done, place))
             except Unreadable as error:
                 key = record.key and record.key[:REJECTED_KEY_BYTES_MAX]
-                rejected.append(Rejected(key, _rejection(record, error)))
-        done = Entry(
-            offsets={TopicPartition(record.topic, record.partition): record.offset + 1 for record in records},
-            rejected=tuple(rejected),
-        )
-        *earlier, last = waves(given) or [[]]
-        for wave in earlier:
-            await self._carry_out(wave, Entry())
-        await self._carry_out(last, done)
-
-    async def _carry_out(self, wave: list[Given], done: Entry) -> None:
-        """The last wave's entry also says that all of them are done."""
-        async with self._in_hand.hold({each.command.person_key for each in wave}):
-            entry = await self._apply(wave, self._priority) if wave else Entry()
-            await self._journal.write(replace(entry, offsets=done.offsets, rejected=done.rejected))
-
-    def _is_maybe_done(self, record: Any) -> bool:
-        return bool(record.offset < self._may_be_done.get(TopicPartition(record.topic, record.partition), 0))
+                rejected[place] = Rejected(key, _rejection(record, error))
+        taken = (*places_of(given), *rejected)
+        await self._journal.write(Entry(taken=taken, done=tuple(rejected), rejected=tuple(rejected.values())))
+        for wave in waves(given):
+            async with self._in_hand.hold({each.command.person_key for each in wave}):
+                await self._journal.write(await self._apply(wave, self._priority))
 
 
 async def stand_at_committed(consumer: Any, topic: str) -> dict[TopicPartition, int]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
 from aiokafka.client import ConnectionGroup, CoordinationType
@@ -30,20 +30,38 @@ UNSTABLE_OFFSET_COMMIT = 88
 """A transaction is open, or its end is on its way. aiokafka has no name for it."""
 
 
+class Commit(NamedTuple):
+    """The next offset to read of a partition, and what else was said of it."""
+
+    offset: int
+    metadata: str
+
+
 async def stable_offsets(
     asking: Any,
     group: str,
     partitions: Collection[TopicPartition] | None = None,
     patience_seconds: float = PATIENCE_SECONDS,
 ) -> Mapping[TopicPartition, int]:
-    """The next offset to read of each partition, of all that the group has committed unless some are named; without a
-    commit, a partition is left out. `asking`: a consumer or an admin client that was started.
+    """The offsets of `stable_commits`."""
+    commits = await stable_commits(asking, group, partitions, patience_seconds)
+    return {partition: commit.offset for partition, commit in commits.items()}
+
+
+async def stable_commits(
+    asking: Any,
+    group: str,
+    partitions: Collection[TopicPartition] | None = None,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> Mapping[TopicPartition, Commit]:
+    """The commit of each partition, of all that the group has committed unless some are named; without one, a partition is left
+    out. `asking`: a consumer or an admin client that was started.
 
     What is not stable yet is asked for again, and so is a coordinator that is away or has just been started. Raises
     TimeoutError where a transaction stays open for so long, KafkaError where it cannot be known.
     """
     deadline = time.monotonic() + patience_seconds
-    found: dict[TopicPartition, int] = {}
+    found: dict[TopicPartition, Commit] = {}
     while True:
         try:
             partitions = await _ask(asking._client, OffsetsRequest(group, partitions), group, found)
@@ -64,7 +82,7 @@ class KnownOffsets:
 
     def __init__(self, asking: Any, group: str) -> None:
         self._asking, self._group = asking, group
-        self._known: dict[TopicPartition, int] = {}
+        self._known: dict[TopicPartition, Commit] = {}
 
     async def look(self) -> Mapping[TopicPartition, int]:
         """The next offset to read of each partition. Raises KafkaError where it cannot be known at all."""
@@ -73,11 +91,11 @@ class KnownOffsets:
         except KafkaError as error:
             if not error.retriable:
                 raise
-        return self._known
+        return {partition: commit.offset for partition, commit in self._known.items()}
 
 
 async def _ask(
-    client: Any, request: OffsetsRequest, group: str, found: dict[TopicPartition, int]
+    client: Any, request: OffsetsRequest, group: str, found: dict[TopicPartition, Commit]
 ) -> list[TopicPartition]:
     """Put what is stable into `found`; gives what is not."""
     node = await client.coordinator_lookup(CoordinationType.GROUP, group)
@@ -90,13 +108,13 @@ async def _ask(
     _refuse(reply.error_code)
     unstable = []
     for topic, partitions, _ in reply.topics:
-        for partition, offset, _, _, code, _ in partitions:
+        for partition, offset, _, metadata, code, _ in partitions:
             if code == UNSTABLE_OFFSET_COMMIT:
                 unstable.append(TopicPartition(topic, partition))
                 continue
             _refuse(code)
             if offset != NO_COMMIT:
-                found[TopicPartition(topic, partition)] = offset
+                found[TopicPartition(topic, partition)] = Commit(offset, metadata or "")
     return unstable
 
 

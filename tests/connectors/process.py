@@ -77,11 +77,15 @@ class ConnectorProcess:
         assert self._process is not None
         return await asyncio.wait_for(self._process.wait(), PATIENCE_SECONDS)
 
-    async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send a signal, and wait for the end; the exit status."""
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal, if there is anybody to hear it."""
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
+
+    async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal, and wait for the end; the exit status."""
+        self.send(number)
         return await self.ended()
 
 

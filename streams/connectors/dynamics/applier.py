@@ -16,9 +16,9 @@ from streams.connectors.dynamics.relations import Relations
 from streams.connectors.dynamics.telling import Telling
 from streams.connectors.dynamics.twins import Twins
 from streams.connectors.dynamics.updates import Updates
-from streams.connectors.dynamics.waiting import Unfinished, Waiting
+from streams.connectors.dynamics.waiting import Waiting
 from streams.connectors.journal import Entry, Journal
-from streams.connectors.lanes import Given, InHand
+from streams.connectors.lanes import Given, InHand, places_of
 from streams.connectors.pacing import Priority
 from streams.sync.messages import ApplyResult
 
@@ -51,8 +51,9 @@ class Applier:
 
     async def apply(self, wave: list[Given], priority: Priority) -> Entry:
         """Carry out commands, at most one of a person. What their writes show is told by then; the entry holds the answers."""
-        results = await self._carry_out([each for each in wave if not self.waiting.take_behind(each.command)], priority)
-        return Unfinished(results=results) if self.waiting else Entry(results=results)
+        given = self.waiting.begin(wave)
+        results = await self._carry_out(given, priority)
+        return Entry(results=results, done=places_of(self.waiting.end(given)))
 
     async def run(self) -> None:
         """Until cancelled: try what waits again, ever more seldom. Raises what the journal raises."""
@@ -67,10 +68,9 @@ class Applier:
         """The first command of each person who waits."""
         persons = self.waiting.persons()
         async with self._in_hand.hold(persons):
-            commands = self.waiting.first_of_each(persons)
-            given = [Given(command, maybe_done=True) for command in commands]
-            await self._journal.write(Entry(results=await self._carry_out(given, Priority.BACKGROUND)))
-            self.waiting.forget_done(commands)
+            given = self.waiting.first_of_each(persons)
+            results = await self._carry_out(given, Priority.BACKGROUND)
+            await self._journal.write(Entry(results=results, done=places_of(self.waiting.end(given))))
 
     async def _carry_out(self, given: Sequence[Given], priority: Priority) -> tuple[ApplyResult, ...]:
         refused = [answer for each in given if (answer := impossible(each.command)) is not None]

@@ -1,7 +1,7 @@
 """Commands that Dynamics forbids (403), or breaks over (5xx), for one record: they wait, with what follows them of their person.
 
-The others go on. How far a lane has come is not committed while one waits, so a restart gives them all again, and what was done
-by then is found done. Where too many wait, it is no matter of single records any more: then the lane waits with them.
+The others go on. How far a lane has come says which of its commands wait, so a restart gives them again, and no others. Where too
+many wait, it is no matter of single records any more: then the lane waits with them.
 (Design, "Validation": 403 and 5xx are the applier's to wait out, and other people are not held up.)
 """
 
@@ -11,10 +11,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from streams.connectors.journal import Entry
-from streams.connectors.known import KnownRecords
+from streams.connectors.lanes import Given
 from streams.connectors.rest import Refused
 from streams.sync.messages import ApplyCommand
 
@@ -24,66 +23,69 @@ WAITING_MAX = 500
 FORBIDDEN, SERVER_ERROR = 403, 500
 
 
-@dataclass(frozen=True)
-class Unfinished(Entry):
-    """An entry of a lane that says nothing of how far the lane has come: a command that stands before its end waits."""
-
-    def now(self, known: KnownRecords) -> Entry:
-        """Without the lane's offsets."""
-        return replace(super().now(known), offsets={})
-
-
 class Waiting:
-    """Queues of commands, by person. `some` is set while there are any."""
+    """Queues of commands, by person. `some` is set while there are any. What is carried out stands between `begin` and `end`."""
 
     def __init__(self) -> None:
         self.some = asyncio.Event()
-        self._queues: dict[str, deque[ApplyCommand]] = {}
-        self._in_vain: set[str] = set()
+        self._at_hand: dict[str, Given] = {}
+        self._queues: dict[str, deque[Given]] = {}
+        self._taken: set[str] = set()
 
     def __len__(self) -> int:
         return sum(map(len, self._queues.values()))
 
-    def take_behind(self, command: ApplyCommand) -> bool:
-        """Whether it waits now, since one of its person does: it must not overtake that."""
-        queue = self._queues.get(command.person_key)
-        if queue is not None:
-            queue.append(command)
-        return queue is not None
+    def begin(self, wave: Iterable[Given]) -> list[Given]:
+        """Those that need not wait. The others stand behind a command of their person, which they must not overtake."""
+        fresh = []
+        for given in wave:
+            if (queue := self._queues.get(given.command.person_key)) is not None:
+                queue.append(replace(given, maybe_done=True))
+            else:
+                self._at_hand[given.command.person_key] = given
+                fresh.append(given)
+        return fresh
 
     def take(self, command: ApplyCommand, error: object) -> bool:
         """Whether it waits now, since it was itself answered 403 or 5xx. False: otherwise, or where too many wait already."""
         if not isinstance(error, Refused) or not (error.status == FORBIDDEN or error.status >= SERVER_ERROR):
             return False
-        if command.person_key in self._queues:  # it was tried again
-            self._in_vain.add(command.command_id)
-            return True
-        if len(self) >= WAITING_MAX:
-            return False
-        log.warning(
-            "Dynamics, %s %s: HTTP %d %s; it waits, the others go on", *_named(command), error.status, error.code
-        )
-        self._queues[command.person_key] = deque([command])
-        self.some.set()
+        if command.person_key not in self._queues:
+            if len(self) >= WAITING_MAX:
+                return False
+            log.warning(
+                "Dynamics, %s %s: HTTP %d %s; it waits, the others go on", *_named(command), error.status, error.code
+            )
+            self._queues[command.person_key] = deque([replace(self._at_hand[command.person_key], maybe_done=True)])
+            self.some.set()
+        self._taken.add(command.command_id)
         return True
 
     def persons(self) -> set[str]:
         """Whose commands wait."""
         return {*self._queues}
 
-    def first_of_each(self, persons: set[str]) -> list[ApplyCommand]:
-        """What is tried again now. It waits until `forget_done`, so that nobody takes its lane to be further than it is."""
-        self._in_vain.clear()
+    def first_of_each(self, persons: set[str]) -> list[Given]:
+        """What is tried again now."""
         return [self._queues[person][0] for person in persons]
 
-    def forget_done(self, tried: Iterable[ApplyCommand]) -> None:
-        """Those that were not taken again are done."""
-        for command in tried:
-            if command.command_id not in self._in_vain:
-                self._queues[command.person_key].popleft()
-        self._queues = {person: queue for person, queue in self._queues.items() if queue}
+    def end(self, tried: Iterable[Given]) -> list[Given]:
+        """Those that were not taken, and so are done."""
+        done = []
+        for given in tried:
+            person = given.command.person_key
+            self._at_hand.pop(person, None)
+            if given.command.command_id in self._taken:
+                self._taken.remove(given.command.command_id)
+                continue
+            done.append(given)
+            if (queue := self._queues.get(person)) is not None:
+                queue.popleft()
+                if not queue:
+                    del self._queues[person]
         if not self._queues:
             self.some.clear()
+        return done
 
 
 def _named(command: ApplyCommand) -> tuple[str, str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from streams.connectors.journal import Entry, Journal
-from streams.connectors.lanes import Given
+from streams.connectors.lanes import Given, places_of
 from streams.connectors.marketo.answers import Said
 from streams.connectors.marketo.client import MarketoClient
 from streams.connectors.marketo.creating import Creating
@@ -52,7 +53,7 @@ class Applier:
                 message = f"a Marketo person cannot be asked to {each.command.operation}"
                 said.answer(each.command, "refused", code="operation", message=message)
         self._count(said, len(wave), priority)
-        return said.entry()
+        return replace(said.entry(), done=places_of(wave))
 
     def _count(self, said: Said, commands: int, priority: Priority) -> None:
         if said.written:

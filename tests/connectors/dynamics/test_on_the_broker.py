@@ -6,14 +6,17 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from itertools import count
 from pathlib import Path
 
 import aiohttp
 from aiohttp.web import Application
 
 from schemas.identity import key_of
+from schemas.topics import PARTITIONS
 from schemas.vocabulary import DYNAMICS
 from streams.demo.record import HeldRecord
+from streams.lane.partitions import murmur2
 from streams.settings import Settings
 from streams.simulators.dynamics.app import build_dynamics_app
 from streams.simulators.dynamics.tokens import DynamicsCredentials
@@ -195,11 +198,15 @@ async def test_what_came_while_dynamics_was_down_is_done_when_it_is_back(setting
 
 
 async def test_a_command_that_dynamics_forbids_outlives_the_connector(settings: Settings, tmp_path: Path) -> None:
-    """The others are done meanwhile; it is done by the next process, once it may be."""
+    """The others are done meanwhile; it is done by the next process, once it may be.
+
+    What was answered in between is not judged again: a conflict then would now be written over what somebody has entered since.
+    """
     options = ("--start-from", "beginning")
     async with scene() as made, connector(DYNAMICS, settings, tmp_path, environment_of(made), *options) as process:
         await process.ready()
         contact, leads = made.contact(jobtitle="CIO"), [made.lead(jobtitle="CIO") for _ in range(5)]
+        disputed = made.lead(jobtitle="CFO")
         privileges = made.instance.privileges
         made.instance.privileges = frozenset(name for name in privileges if "WriteContact" not in name)
 
@@ -210,15 +217,28 @@ async def test_a_command_that_dynamics_forbids_outlives_the_connector(settings: 
 
             return have_landed
 
+        async def conflict_is_answered() -> bool:
+            return [result.answer for result in await results(settings, DYNAMICS)] == ["conflict"]
+
         await send(settings, update(contact, person="p-0", jobtitle=("CIO", "CTO")))
+        await send(settings, update(disputed, person=beside("p-0"), jobtitle=("CIO", "CTO")))
         for n, held in enumerate(leads, 1):
             await send(settings, update(held, person=f"p-{n}", jobtitle=("CIO", "CTO")))
         await process.until(landed(*leads), "landed")
+        await process.until(conflict_is_answered, "answered")
         assert contact.values["jobtitle"] == "CIO"
         await process.end(signal.SIGKILL)
+        made.edit(disputed, jobtitle="CIO")
         await process.start()
         made.instance.privileges = privileges
         await process.until(landed(contact), "landed too")
+        assert disputed.values["jobtitle"] == "CIO" and await conflict_is_answered()
+
+
+def beside(person: str) -> str:
+    """Somebody else whose commands stand in the same partition."""
+    partition = (murmur2(person.encode()) & 0x7FFFFFFF) % PARTITIONS
+    return next(each for n in count() if (murmur2((each := f"q-{n}").encode()) & 0x7FFFFFFF) % PARTITIONS == partition)
 
 
 def served(made: Scene) -> Application:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,8 +14,8 @@ from streams.connectors.dynamics import waiting
 from streams.connectors.dynamics.batch import Part
 from streams.connectors.lanes import Given
 from streams.connectors.pacing import Priority
+from streams.connectors.progress import Place
 from streams.connectors.rest import Answer
-from streams.sync.messages import ApplyCommand
 from tests.connectors.dynamics.scene import Scene, create, delete, qualify, scene, update
 
 BROKEN = Answer(500, b'{"error":{"code":"0x80040216","message":"An unexpected error occurred."}}')
@@ -123,22 +122,23 @@ async def test_every_operation_can_wait(operation: str, privilege: str) -> None:
         assert len(made.instance.records) == (0 if operation == "delete" else 2)
 
 
-async def test_how_far_a_lane_has_come_is_not_committed_while_something_waits() -> None:
-    """A restart gives it again; once it is done, the next batch says how far the lane is."""
+async def test_what_waits_is_not_done_before_it_is() -> None:
+    """Nor is what stands behind it; what others are answered meanwhile is done, and is not given again after a restart."""
     async with scene() as made:
         held, other = made.lead(jobtitle="CIO"), made.contact(jobtitle="CIO")
         await made.start()
         privileges = forbid(made, "WriteLead")
-
-        async def committed(command: ApplyCommand) -> bool:
-            entry = await made.applier.apply([Given(command)], Priority.FIRST)
-            return bool(replace(entry, offsets={PLACE: 7}).now(made.journal.known).offsets)
-
-        assert not await committed(update(held, jobtitle=("CIO", "CTO")))
-        assert not await committed(update(other, person="p-2", jobtitle=("CIO", "CTO")))
+        first, second = update(held, jobtitle=("CIO", "CTO")), update(held, 2, jobtitle=("CTO", "CEO"))
+        others = update(other, person="p-2", jobtitle=("CIO", "CTO"))
+        wave = [Given(first, place=Place(PLACE, 4)), Given(others, place=Place(PLACE, 5))]
+        entry = await made.applier.apply(wave, Priority.FIRST)
+        assert [place.offset for place in entry.done] == [5]
+        behind = await made.applier.apply([Given(second, place=Place(PLACE, 6))], Priority.FIRST)
+        assert behind.done == ()
         made.instance.privileges = privileges
-        await made.applier.try_again()
-        assert await committed(update(other, 2, person="p-2", jobtitle=("CTO", "CEO")))
+        for _ in range(2):
+            await made.applier.try_again()
+        assert [place.offset for entry in made.journal.entries for place in entry.done] == [4, 6]
 
 
 async def test_where_everything_is_forbidden_the_lane_waits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from streams.codec import encode
 from streams.settings import Settings
 from tests.connectors.marketo.scene import SECRET, Scene, create, scene, update
 from tests.connectors.marketo.test_activities import failure, logged, type_made
-from tests.connectors.process import changes, connector, results, send
+from tests.connectors.process import ConnectorProcess, changes, connector, results, send
 from tests.simulators.marketo.served import CONNECTOR
 
 WEBHOOK_SECRET = "another-secret-that-no-log-may-tell"
@@ -148,3 +148,27 @@ async def test_failures_reach_the_persons_log_once(settings: Settings, tmp_path:
         await process.start()
         await process.until(all_are_written, "all written")
     assert len(logged(made)) == 200
+
+
+async def test_a_connector_that_stood_still_writes_nothing_when_it_wakes(settings: Settings, tmp_path: Path) -> None:
+    """Another one has carried out its command since, and a marketer has written over that."""
+    (tmp_path / "next").mkdir()
+    async with scene() as made, connector(MARKETO, settings, tmp_path, environment_of(made), *BEGINNING) as stopped:
+        held = made.person(jobTitle="CIO")
+        await stopped.ready()
+        stopped.send(signal.SIGSTOP)
+        following = await ConnectorProcess(MARKETO, settings, tmp_path / "next", environment_of(made)).start()
+        try:
+            await following.ready()
+            await send(settings, update(held, 1, jobTitle="CTO"))
+
+            async def has_landed() -> bool:
+                return any(change.revision == 1 for _, change in await changes(settings, MARKETO))
+
+            await following.until(has_landed, "landed")
+            made.edit(held, jobTitle="CEO")
+            stopped.send(signal.SIGCONT)
+            assert await stopped.ended() != 0 and "another connector for marketo has started" in stopped.log
+            assert (held.values["jobTitle"], held.revision) == ("CEO", 1)
+        finally:
+            await following.end(signal.SIGKILL)
