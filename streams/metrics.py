@@ -37,6 +37,10 @@ FAMILIES: Mapping[Kind, type[Any]] = {
 }
 
 
+SILENT_SECONDS = 30.0
+"""Lags are asked for every second. A worker that gets a tenth of what it needs has the answer within some seconds."""
+
+
 class UnlistedMetricError(Exception):
     """The code and METRICS do not name the same metrics, or not the same labels."""
 
@@ -136,6 +140,7 @@ class Metrics(Observer):
         self._sources: dict[tuple[str, int], SourcePartition] = {}
         self._recovery: dict[tuple[str, int], tuple[int, int, int]] = {}  # (table, partition): loaded, position, end
         self._ready = self._ever_assigned = False
+        self._answered_at = self._now()
         self._assignment_changed = asyncio.Event()
         self.registry = CollectorRegistry()
         self.registry.register(TableCollector(METRICS, self._readings()))
@@ -144,7 +149,7 @@ class Metrics(Observer):
         tally, running = self._tally, version("leadsync")
         return {
             "leadsync_build_info": lambda: {running: 1},
-            "leadsync_ready": lambda: {(): self._ready},
+            "leadsync_ready": lambda: {(): self.waiting_for() is None},
             "leadsync_changes_in_total": lambda: tally.changes_in,
             "leadsync_changes_folded_total": lambda: tally.effects,
             "leadsync_outputs_total": lambda: self._outputs,
@@ -163,11 +168,14 @@ class Metrics(Observer):
         }
 
     def _lags(self) -> Readings:
-        return {at: source.lag for at, source in self._sources.items() if source.lag is not None}
+        return {at: source.lag for at, source in self._known_sources() if source.lag is not None}
 
     def _ages_seconds(self) -> Readings:
         now = self._now()
-        return {at: source.age_seconds(now) for at, source in self._sources.items() if source.lag is not None}
+        return {at: source.age_seconds(now) for at, source in self._known_sources() if source.lag is not None}
+
+    def _known_sources(self) -> Iterable[tuple[tuple[str, int], SourcePartition]]:
+        return self._sources.items() if self._silent_seconds() is None else ()
 
     def _recovery_ratios(self) -> Readings:
         return {at: position / end if end else 1.0 for at, (_, position, end) in self._recovery.items()}
@@ -180,12 +188,14 @@ class Metrics(Observer):
         self._batch_records[done.agent].observe(done.records)
         self._batch_seconds[done.agent, "handle"].observe(done.handle_seconds)
         self._batch_seconds[done.agent, "commit"].observe(done.commit_seconds)
+        if done.counted:  # with the table, in one step: whoever counts that meanwhile sees both or neither
+            self._tally.errors_open[done.partition] += done.counted
         if (source := self._sources.get((done.topic, done.partition))) is not None:
             source.newest_committed = done.newest_timestamp_ms / 1000
 
     def lag(self, records: Mapping[tuple[str, int], int]) -> None:
         """Note the lag of the partitions held, and when there was none."""
-        now = self._now()
+        now = self._answered_at = self._now()
         for at, lag in records.items():
             if (source := self._sources.get(at)) is not None:
                 source.lag = lag
@@ -211,6 +221,7 @@ class Metrics(Observer):
     def ready(self, ready: bool) -> None:
         """Note readiness; at its end the partitions change hands, and what was recovered before is history."""
         self._ready = ready
+        self._answered_at = self._now()
         if not ready:
             self._recovery.clear()
 
@@ -219,11 +230,17 @@ class Metrics(Observer):
     def waiting_for(self) -> str | None:
         """None when ready; else one line that says what is awaited."""
         if self._ready:
-            return None
+            silent = self._silent_seconds()
+            return None if silent is None else f"Kafka has not answered for {silent:.0f} seconds"
         unread = [(*at, position, end) for at, (_, position, end) in self._recovery.items() if position < end]
         for table, partition, position, end in unread[:1]:
             return f"recovering {table}[{partition}]: {position} of {end}" + _and_more(len(unread) - 1)
         return "the partitions are changing hands" if self._ever_assigned else "joining the consumer group"
+
+    def _silent_seconds(self) -> float | None:
+        """For how long Kafka has told no lag, where that is too long: what was known then says nothing any more."""
+        seconds = self._now() - self._answered_at
+        return seconds if self._ready and seconds > SILENT_SECONDS else None
 
     async def assignment_changed(self) -> None:
         """Return once partitions were assigned since this last returned. For one caller."""

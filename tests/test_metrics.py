@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from streams.lane.observer import BatchDone
 from streams.metric_table import BATCH_SECONDS, LABEL_VALUES, METRICS, MetricSpec
-from streams.metrics import Histogram, Metrics, TableCollector, UnlistedMetricError, family_of
+from streams.metrics import SILENT_SECONDS, Histogram, Metrics, TableCollector, UnlistedMetricError, family_of
 from streams.tally import Tally
 
 UNITS = {
@@ -355,6 +355,35 @@ def test_readiness_names_what_it_waits_for_in_one_line() -> None:
     assert shown(metrics)["leadsync_ready"] == 1
     metrics.ready(False)
     assert metrics.waiting_for() == "the partitions are changing hands"
+
+
+def test_where_kafka_does_not_answer_nothing_is_told_that_was_true_once() -> None:
+    """Neither ready, nor a lag or an age of before; a minute of being behind is something else."""
+    metrics, clock = Metrics(Tally(), Clock()), Clock()
+    metrics._now = clock
+    metrics.assigned({HELD})
+    metrics.ready(True)
+    metrics.lag({HELD: 0})
+    clock.seconds += SILENT_SECONDS
+    assert (
+        metrics.waiting_for() is None and shown(metrics)["leadsync_lag_offsets{partition=2,topic=person.changes}"] == 0
+    )
+    clock.seconds += 1
+    assert metrics.waiting_for() == "Kafka has not answered for 31 seconds"
+    samples = shown(metrics)
+    assert samples["leadsync_ready"] == 0
+    assert not [name for name in samples if name.startswith(("leadsync_lag", "leadsync_oldest"))]
+    metrics.lag({HELD: 9})
+    assert metrics.waiting_for() is None and shown(metrics)["leadsync_ready"] == 1
+
+
+def test_open_errors_change_with_the_commit_of_what_changed_them() -> None:
+    """Not before: whoever counts the table meanwhile would count the one and not the other."""
+    tally = Tally()
+    metrics = Metrics(tally)
+    metrics.batch_done(batch(counted=3))
+    metrics.batch_done(batch(counted=-1))
+    assert tally.errors_open == {HELD[1]: 2}
 
 
 async def test_an_assignment_wakes_whoever_waits_for_it_even_when_it_came_first() -> None:

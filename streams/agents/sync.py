@@ -104,7 +104,7 @@ class Sync:
                 continue
             if encoded is not None:
                 writes[key], latest[key] = encoded, outcome.state
-            counted += self._count(batch.partition, outcome)
+            counted += self._count(outcome)
         return counted
 
     def _folded(
@@ -135,7 +135,8 @@ class Sync:
         headers = cloudevents.headers(activity.activity_id, ACTIVITY, FROM_SYNC, activity.time)
         return Output(self._activity_log, activity.person_key.encode(), fitting(encode(activity)), headers)
 
-    def _count(self, partition: int, outcome: Outcome) -> int:
+    def _count(self, outcome: Outcome) -> int:
+        """By how much more errors are open; that is told after the commit."""
         tally = self._tally
         tally.effects[outcome.effect] += 1
         for activity in outcome.activities:
@@ -145,9 +146,7 @@ class Sync:
                 tally.errors_opened[activity.system or ""] += 1
             elif activity.kind == "closed":
                 tally.errors_closed[activity.system or ""] += 1
-        if more := outcome.errors_opened - outcome.errors_closed:
-            tally.errors_open[partition] += more
-        return more
+        return outcome.errors_opened - outcome.errors_closed
 
 
 def _read_person_change(record: Record) -> PersonChange | Unreadable:

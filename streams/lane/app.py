@@ -47,6 +47,11 @@ class LaneApp(faust.App):
         self.lanes = Lanes(settings, agents, observer)
         super().__init__(settings.app_id, **_faust_options(settings))
 
+    @property
+    def flowing(self) -> bool:
+        """Whether the partitions that are held are read; also where none is held."""
+        return self._consumer is not None and self.consumer.flow_active
+
     def _new_transport(self) -> TransportT:
         return LaneTransport(self.conf.broker_consumer, self)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class BatchDone(NamedTuple):
-    """One committed batch. Times in seconds; record timestamps in milliseconds since the epoch."""
+    """One committed batch. Times in seconds; record timestamps in milliseconds since the epoch. `counted`: see `BatchResult`."""
 
     agent: str
     topic: str
@@ -20,6 +20,7 @@ class BatchDone(NamedTuple):
     newest_timestamp_ms: int
     outputs: Mapping[str, int]
     table_writes: int
+    counted: int = 0
 
 
 class Observer:
@@ -29,7 +30,7 @@ class Observer:
         """A batch was committed; `done.outputs` counts records by topic, changelogs not included."""
 
     def lag(self, records: Mapping[tuple[str, int], int]) -> None:
-        """About once a second: how many offsets of each held source partition are not yet committed."""
+        """About once a second, while Kafka answers: how many offsets of each held source partition are not yet committed."""
 
     def oldest(self, timestamps_ms: Mapping[tuple[str, int], int]) -> None:
         """With each `lag`: the timestamp of the oldest fetched record of each source partition that has one waiting."""

@@ -140,7 +140,7 @@ async def _companions(app: LaneApp, rare_collector: bool) -> AsyncIterator[None]
 async def _report_lags(app: LaneApp) -> None:
     while True:
         await asyncio.sleep(LAG_SECONDS)
-        if app.lanes.held and app.consumer.flow_active:
+        if app.flowing:
             with contextlib.suppress(Exception):  # a rebalance may come between; the next second tells
                 app.lane_observer.lag(await app.consumer.lags())
                 app.lane_observer.oldest(app.lanes.oldest_timestamps_ms())
