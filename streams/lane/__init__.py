@@ -36,7 +36,7 @@ Reading order: `batch`, `settings`, `lane`, `lanes`, `transaction`, `changelog`;
 from schemas.limits import UNPACKED_BYTES_MAX
 from streams.lane.app import LaneApp, changelog_topics, create_app
 from streams.lane.batch import Batch, BatchAgent, BatchResult, LaneError, Output, Record
-from streams.lane.failed_fetches import cancel_failed_fetches_quietly
+from streams.lane.failed_fetches import heed_failed_fetches
 from streams.lane.fetching import hand_on_all_records
 from streams.lane.observer import Observer
 from streams.lane.settings import LaneSettings
@@ -44,7 +44,7 @@ from streams.lane.unpacking import unpack_no_more_than
 from streams.lane.worker import leave_if_hung, main, serve
 
 # Whoever of ours makes a consumer has this package.
-cancel_failed_fetches_quietly()
+heed_failed_fetches()
 hand_on_all_records()
 unpack_no_more_than(UNPACKED_BYTES_MAX)
 

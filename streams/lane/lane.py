@@ -67,11 +67,11 @@ class Lane:
         first = self._in_hand[0] if self._in_hand else self._waiting[0] if self._waiting else None
         return None if first is None else first.timestamp
 
-    def accept(self, records: Sequence[Record]) -> None:
-        """Take records that follow the ones accepted before."""
+    def accept(self, records: Sequence[Record], bytes_about: int) -> None:
+        """Take records that follow the ones accepted before, about so many bytes of them."""
         self._waiting.extend(records)
         self.waiting_records += len(records)
-        self._waiting_bytes += _bytes_of(records)
+        self._waiting_bytes += bytes_about
         self._arrived.set()
 
     def start(self, on_end: Callable[["Lane", BaseException], None]) -> None:
@@ -99,7 +99,8 @@ class Lane:
 
     async def _run(self) -> None:
         while not self._halting:
-            await self._some()
+            if not await self._some():
+                continue
             taken, seconds = await self._pace.begin(min(len(self._waiting), self._settings.batch_records)), None
             try:
                 seconds = await self._one_batch(taken)
@@ -128,18 +129,31 @@ class Lane:
         self._finish(batch, result, handled - began, done - handled)
         return None if waited else done - began
 
-    async def _some(self) -> None:
-        while not self._waiting:
-            self._arrived.clear()
-            await self._arrived.wait()
+    async def _some(self) -> bool:
+        """Wait until something waits. False: there is nothing, but it has waited for so long that it had to say that it is there."""
+        if self._waiting:
+            return True
+        self._arrived.clear()
+        try:
+            async with asyncio.timeout(self._settings.idle_commit_seconds):
+                await self._arrived.wait()
+        except TimeoutError:
+            await self._commit_nothing_new()
+        return bool(self._waiting)
+
+    async def _commit_nothing_new(self) -> None:
+        assert self.position is not None
+        self._committing = True
+        await self.transactor.commit((), None, {}, self.position)
+        self._committing = False
 
     def _next_batch(self, records_max: int) -> Sequence[Record]:
         """What waits, up to so many and to a batch's bytes; at least one record, however large."""
-        waiting, room = self._waiting, self._settings.batch_bytes
-        if len(waiting) <= records_max and self._waiting_bytes <= room:
-            records = list(waiting)
-            waiting.clear()
-            self._in_hand_bytes = self._waiting_bytes
+        waiting, bytes_about = self._waiting, self._waiting_bytes
+        before, room = len(waiting), self._settings.batch_bytes
+        if bytes_about <= room:  # so much for all of them; nobody need look at each
+            records = [waiting.popleft() for _ in range(min(before, records_max))]
+            self._in_hand_bytes = bytes_about * len(records) // before
             return records
         records = []
         while waiting and len(records) < records_max:
@@ -147,7 +161,7 @@ class Lane:
             if room < 0 and records:
                 break
             records.append(waiting.popleft())
-        self._in_hand_bytes = _bytes_of(records)
+        self._in_hand_bytes = min(sum(map(_size, records)), bytes_about) if waiting else bytes_about
         return records
 
     def _finish(self, batch: Batch, result: BatchResult, handle_seconds: float, commit_seconds: float) -> None:
@@ -168,14 +182,11 @@ class Lane:
                 max(times),
                 Counter(output[0] for output in result.outputs),
                 len(result.writes),
+                result.counted,
             )
         )
 
 
 def _size(record: Record) -> int:
-    return len(record.value or b"") + len(record.key or b"")
-
-
-def _bytes_of(records: Sequence[Record]) -> int:
-    """Of keys and values."""
-    return sum([len(record.value or b"") for record in records]) + sum([len(record.key or b"") for record in records])
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.value or b"") + len(record.key or b"") + headers

@@ -44,12 +44,13 @@ class SupersededError(Exception):
 
 
 class Chunk(NamedTuple):
-    """Fetched records of one source partition: the value of one Faust event."""
+    """Fetched records of one source partition, and about how many bytes they are: the value of one Faust event."""
 
     epoch: int
     topic: str
     partition: int
     records: Sequence[Record]
+    bytes: int
 
 
 class Lanes:
@@ -100,7 +101,7 @@ class Lanes:
         lane = self._lanes.get((chunk.topic, chunk.partition))
         if lane is not None and chunk.epoch == self.epoch:
             self.busy = True
-            lane.accept(chunk.records)
+            lane.accept(chunk.records, chunk.bytes)
 
     def hungry(self) -> frozenset[Partition]:
         """The partitions to fetch from."""

@@ -57,17 +57,18 @@ class LaneRecovery(Recovery):
         app.flow_control.resume()
         consumer.resume_flow()
         await app._fetcher.maybe_start()
-        await self._announce()
+        await self._announce(app.lanes.epoch)
 
-    async def _announce(self) -> None:
-        """What Faust expects to be told at the end of a recovery."""
+    async def _announce(self, epoch: int) -> None:
+        """What Faust expects to be told at the end of a recovery; others, unless the next rebalance has begun by then."""
         self.completed.set()
         self.tables.on_actives_ready()
         self.tables.on_standbys_ready()
         await self.app.on_rebalance_complete.send()
         self.app.on_rebalance_end()
-        self.app.lane_observer.ready(True)
-        log.info("ready")
+        if self.app.lanes.epoch == epoch:
+            self.app.lane_observer.ready(True)
+            log.info("ready")
 
 
 class LaneTable(Table[bytes, bytes]):

@@ -46,6 +46,11 @@ class LaneSettings:
     # How long the group waits at a rebalance for a member to finish the batch in hand.
     rebalance_timeout_ms: int = 60_000
     max_poll_interval_ms: int = 900_000
+    # A topic that was deleted and made anew is not seen before.
+    metadata_max_age_ms: int = 30_000
+
+    # A broker forgets a transactional id that was not used for a week (`transactional.id.expiration.ms`), and refuses it then.
+    idle_commit_seconds: float = 86_400.0
 
     def transactional_id(self, agent: str, topic: str, partition: int) -> str:
         """Who owns a source partition; must never change its scheme, or two owners would not fence each other."""

@@ -15,7 +15,8 @@ from collections.abc import Collection, Coroutine, Iterable, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.client import CoordinationType
 from aiokafka.errors import ConsumerStoppedError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
@@ -23,7 +24,7 @@ from faust.types.transports import TPorTopicSet
 from mode import Service
 from mode.types import ServiceT
 
-from streams.lane.fetching import AS_PARSED
+from streams.lane.fetching import AS_PARSED, Taken
 from streams.lane.lanes import Chunk, Partition, SupersededError
 from streams.lane.loops import new_event_loop
 from streams.lane.membership import Membership
@@ -65,6 +66,7 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
             heartbeat_interval_ms=settings.heartbeat_interval_ms,
             rebalance_timeout_ms=settings.rebalance_timeout_ms,
             max_poll_interval_ms=settings.max_poll_interval_ms,
+            metadata_max_age_ms=settings.metadata_max_age_ms,
             key_deserializer=AS_PARSED,
         )
 
@@ -84,13 +86,13 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def take(
         self, partitions: Collection[Partition], timeout_seconds: float, max_records: int
-    ) -> tuple[int, Mapping[TopicPartition, list[ConsumerRecord]]]:
+    ) -> tuple[int, Mapping[TopicPartition, Taken]]:
         """Fetched records, and the epoch of the positions they follow."""
         return await self.run_in_thread(self._in_thread_take(partitions, timeout_seconds, max_records))
 
     async def _in_thread_take(
         self, partitions: Collection[Partition], timeout_seconds: float, max_records: int
-    ) -> tuple[int, Mapping[TopicPartition, list[ConsumerRecord]]]:
+    ) -> tuple[int, Mapping[TopicPartition, Taken]]:
         tps = (TopicPartition(*partition) for partition in partitions)
         records = await self._ensure_consumer().getmany(
             *tps, timeout_ms=int(timeout_seconds * 1000), max_records=max_records
@@ -121,7 +123,12 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
         await self.run_in_thread(self._in_thread_refuse_group_errors())
 
     async def _in_thread_refuse_group_errors(self) -> None:
-        coordinator = self._ensure_consumer()._coordinator
+        consumer = self._ensure_consumer()
+        coordinator = consumer._coordinator
+        # aiokafka leaves the group when nothing was fetched for `max_poll_interval_ms`, and does not come back before
+        # something is: never, for whoever holds no partition, or reads a table for that long. The interval is for a main
+        # loop that hangs, and this is asked from there.
+        consumer._subscription._last_fetch_ended = monotonic()
         if coordinator is not None:  # it is made when the first topics are subscribed to
             coordinator.check_errors()
             self._membership.refuse_twin(coordinator.generation, coordinator.member_id)
@@ -134,7 +141,10 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
         """The broker is asked: the end that came with the last fetch is old where a lane was full and nothing was fetched."""
         consumer = self._ensure_consumer()
         held = [tp for tp in tps if tp in consumer.assignment()]
-        ends = await consumer.end_offsets(held) if held else {}
+        if not held:  # who holds nothing asks something too: only so does it know whether anybody answers
+            await consumer._client.coordinator_lookup(CoordinationType.GROUP, consumer._group_id)
+            return {}
+        ends = await consumer.end_offsets(held)
         return {(tp.topic, tp.partition): max(0, end - await consumer.position(tp)) for tp, end in ends.items()}
 
 
@@ -183,9 +193,9 @@ class LaneConsumer(driver.Consumer):
             if epoch == lanes.epoch:
                 await self.callback(self._chunk_message(tp, records, epoch))
 
-    def _chunk_message(self, tp: TopicPartition, records: list[ConsumerRecord], epoch: int) -> ConsumerMessage:
+    def _chunk_message(self, tp: TopicPartition, records: Taken, epoch: int) -> ConsumerMessage:
         last = records[-1]
-        chunk: Any = Chunk(epoch, tp.topic, tp.partition, records)
+        chunk: Any = Chunk(epoch, tp.topic, tp.partition, records, records.bytes)
         return ConsumerMessage(
             tp.topic,
             tp.partition,

@@ -42,6 +42,15 @@ class CannotUnpack(Exception):  # noqa: N818 - it is about the batch; nothing of
     """A payload that unpacks to more than is allowed, or not at all."""
 
 
+class Count:
+    """Bytes that were unpacked so far."""
+
+    bytes = 0
+
+
+count = Count()
+
+
 def bounded_decoders(bytes_max: int) -> dict[str, Decode]:
     """aiokafka's four decoders, by their names there; each raises CannotUnpack, and nothing else."""
 
@@ -76,12 +85,13 @@ def bounded_decoders(bytes_max: int) -> dict[str, Decode]:
         def decode_or_refuse(payload: Any) -> bytes:
             try:
                 unpacked = decode(payload)
-            except CannotUnpack:
+            except (CannotUnpack, MemoryError):  # what there is no room for now is for the next process
                 raise
             except Exception as error:  # each codec has errors of its own
                 raise refused(error) from error
             if len(unpacked) > bytes_max:
                 raise refused()
+            count.bytes += len(unpacked)
             return unpacked
 
         return decode_or_refuse

@@ -177,7 +177,7 @@ async def life(log: Log, dies_at: int, place: Place) -> bool:
     )
     ended = asyncio.Event()
     lane.start(lambda _lane, _reason: ended.set())
-    lane.accept([_record(offset) for offset in range(log.offset, RECORDS)])
+    lane.accept([_record(offset) for offset in range(log.offset, RECORDS)], RECORDS)
     while not ended.is_set() and log.offset < RECORDS:
         await asyncio.sleep(0)
     if not ended.is_set() and producer.points <= dies_at:

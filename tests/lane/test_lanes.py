@@ -80,7 +80,7 @@ class World:
 
     async def offer(self, partition: tuple[str, int], *offsets: int, epoch: int | None = None) -> None:
         records = [Rec(offset) for offset in offsets]
-        self.lanes.accept(Chunk(self.lanes.epoch if epoch is None else epoch, *partition, records))
+        self.lanes.accept(Chunk(self.lanes.epoch if epoch is None else epoch, *partition, records, len(records)))
         for _ in range(20):
             await asyncio.sleep(0)
 

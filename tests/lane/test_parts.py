@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from streams.lane.changelog import Loading
 from streams.lane.lane import Lane
 from streams.lane.lanes import SupersededError
 from streams.lane.partitions import Partitioner, murmur2
+from streams.lane.recovery import LaneRecovery
 from streams.lane.stores import MemoryStore
 from streams.lane.transaction import record_bytes
 from streams.lane.transport import LaneConsumerThread
@@ -174,6 +176,29 @@ async def test_partitions_that_went_elsewhere_while_their_offsets_were_asked_for
     assert thread._epoch == 1
 
 
+async def test_nobody_is_told_ready_once_the_next_rebalance_has_begun() -> None:
+    """Between the end of one and that word, others run."""
+    observer, told = Observer(), []
+    observer.ready = told.append  # type: ignore[method-assign]
+    lanes: Any = SimpleNamespace(epoch=1)
+
+    async def rebalances() -> None:
+        lanes.epoch += 1
+
+    app: Any = SimpleNamespace(
+        lanes=lanes,
+        lane_observer=observer,
+        on_rebalance_complete=SimpleNamespace(send=rebalances),
+        on_rebalance_end=lambda: None,
+    )
+    tables: Any = SimpleNamespace(on_actives_ready=lambda: None, on_standbys_ready=lambda: None)
+    recovery: Any = SimpleNamespace(app=app, completed=asyncio.Event(), tables=tables)
+    await LaneRecovery._announce(recovery, 1)
+    assert told == []
+    await LaneRecovery._announce(recovery, 3)
+    assert told == [True]
+
+
 # -- One lane ---------------------------------------------------------------------------------------------------------
 
 
@@ -203,8 +228,13 @@ def values(lane: Lane) -> dict[bytes, bytes]:
     return dict(lane.store.items())
 
 
-def record(offset: int, value: bytes = b"v") -> Any:
-    return SimpleNamespace(offset=offset, key=b"k", value=value, timestamp=offset)
+def record(offset: int, value: bytes = b"v", headers: Sequence[tuple[str, bytes]] = ()) -> Any:
+    return SimpleNamespace(offset=offset, key=b"k", value=value, timestamp=offset, headers=headers)
+
+
+def accepted(lane: Lane, records: list[Any]) -> None:
+    """Have it take records, with their size as a fetch tells it."""
+    lane.accept(records, sum(len(each.key) + len(each.value) for each in records))
 
 
 def echo(batch: Batch) -> BatchResult:
@@ -215,7 +245,7 @@ def echo(batch: Batch) -> BatchResult:
 class Bench:
     """A lane on its own."""
 
-    def __init__(self, handle: Any = echo) -> None:
+    def __init__(self, handle: Any = echo, settings: LaneSettings = SETTINGS) -> None:
         self.broker = Broker()
         self.failures: list[BaseException] = []
         agent = BatchAgent("agent", ("topic",), handle, {"topic": "table"})
@@ -224,7 +254,7 @@ class Bench:
             agent,
             "topic",
             0,
-            settings=SETTINGS,
+            settings=settings,
             observer=Observer(),
             transactor=transactor,
             on_room=lambda: None,
@@ -244,9 +274,9 @@ async def turns() -> None:
 async def test_what_waits_is_cut_into_batches_by_records_and_bytes() -> None:
     """Chunks that wait are merged; a record larger than a batch goes alone."""
     bench = Bench()
-    bench.lane.accept([record(0), record(1)])
-    bench.lane.accept([record(2), record(3)])
-    bench.lane.accept([record(4, b"x" * 200), record(5)])
+    accepted(bench.lane, [record(0), record(1)])
+    accepted(bench.lane, [record(2), record(3)])
+    accepted(bench.lane, [record(4, b"x" * 200), record(5)])
     bench.start()
     await turns()
     assert [offset for _, _, offset in bench.broker.commits] == [3, 4, 5, 6]
@@ -259,7 +289,7 @@ async def test_the_table_changes_only_after_the_commit() -> None:
     bench = Bench()
     bench.broker.open.clear()
     lane = bench.start()
-    lane.accept([record(0, b"new")])
+    accepted(lane, [record(0, b"new")])
     await bench.broker.begun.wait()
     await turns()
     assert values(lane) == {}
@@ -274,8 +304,8 @@ async def test_a_failed_commit_changes_nothing_and_ends_the_lane() -> None:
     bench = Bench()
     bench.broker.failure = RuntimeError("fenced")
     lane = bench.start()
-    lane.accept([record(0)])
-    lane.accept([record(1)])
+    accepted(lane, [record(0)])
+    accepted(lane, [record(1)])
     await turns()
     assert values(lane) == {}
     assert [str(reason) for reason in bench.failures] == ["fenced"]
@@ -287,7 +317,7 @@ async def test_halting_finishes_a_begun_transaction_and_drops_what_waits() -> No
     bench = Bench()
     bench.broker.open.clear()
     lane = bench.start()
-    lane.accept([record(n) for n in range(6)])
+    accepted(lane, [record(n) for n in range(6)])
     await bench.broker.begun.wait()
     halting = asyncio.create_task(lane.halt())
     await turns()
@@ -304,12 +334,12 @@ async def test_a_lane_that_starts_again_has_forgotten_what_waited() -> None:
     bench = Bench()
     bench.broker.open.clear()
     lane = bench.start()
-    lane.accept([record(n) for n in range(6)])
+    accepted(lane, [record(n) for n in range(6)])
     await bench.broker.begun.wait()
     bench.broker.open.set()
     await lane.halt()
     bench.start()
-    lane.accept([record(n) for n in range(3, 6)])
+    accepted(lane, [record(n) for n in range(3, 6)])
     await turns()
     assert [offset for _, _, offset in bench.broker.commits] == [3, 6]
     await lane.halt()
@@ -325,7 +355,7 @@ async def test_halting_cancels_a_handle_that_waits() -> None:
 
     bench = Bench(wait)
     lane = bench.start()
-    lane.accept([record(0)])
+    accepted(lane, [record(0)])
     await turns()
     await lane.halt()
     assert bench.broker.commits == []
@@ -341,16 +371,61 @@ async def test_a_handle_may_be_awaited() -> None:
 
     bench = Bench(handle)
     lane = bench.start()
-    lane.accept([record(0, b"new")])
+    accepted(lane, [record(0, b"new")])
     await turns()
     assert values(lane) == {b"last": b"new"}
     await lane.halt()
 
 
+async def test_a_lane_without_work_says_now_and_then_that_it_is_there() -> None:
+    """A broker forgets a transactional id of which it hears nothing for days. What comes afterwards is handled as ever."""
+    bench = Bench(settings=replace(SETTINGS, idle_commit_seconds=0.001))
+    bench.lane.position = 7
+    lane = bench.start()
+    async with asyncio.timeout(10):
+        while len(bench.broker.commits) < 2:
+            await asyncio.sleep(0.001)
+    assert bench.broker.commits[:2] == [([], {}, 7)] * 2
+    accepted(lane, [record(7, b"new")])
+    async with asyncio.timeout(10):
+        while values(lane) != {b"last": b"new"}:
+            await asyncio.sleep(0.001)
+    await lane.halt()
+    assert bench.failures == []
+
+
+async def test_halting_waits_for_a_commit_of_nothing_new_too() -> None:
+    """It holds the position, which the next owner must not find moving."""
+    bench = Bench(settings=replace(SETTINGS, idle_commit_seconds=0.001))
+    bench.lane.position = 7
+    bench.broker.open.clear()
+    lane = bench.start()
+    async with asyncio.timeout(10):
+        await bench.broker.begun.wait()
+    halting = asyncio.create_task(lane.halt())
+    await turns()
+    assert not halting.done()
+    bench.broker.open.set()
+    await halting
+    assert bench.broker.commits == [([], {}, 7)]
+
+
+async def test_headers_are_bytes_too() -> None:
+    """A lane is full of them as of anything else, and a batch is cut by them."""
+    bench = Bench()
+    large = [record(n, headers=[("name", b"x" * 150)]) for n in range(3)]
+    bench.lane.accept(large, 3 * 160)
+    assert bench.lane.full
+    bench.start()
+    await turns()
+    assert [offset for _, _, offset in bench.broker.commits] == [1, 2, 3]
+    await bench.lane.halt()
+
+
 async def test_a_lane_with_two_batches_waiting_is_full() -> None:
     """It is not fetched from until it has handled one."""
     bench = Bench()
-    bench.lane.accept([record(n) for n in range(6)])
+    accepted(bench.lane, [record(n) for n in range(6)])
     assert bench.lane.full
     bench.start()
     await turns()

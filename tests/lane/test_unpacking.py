@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.limits import UNPACKED_BYTES_MAX
+from streams.lane.fetching import UNPACKED_AT_ONCE_BYTES
 from streams.lane.unpacking import CODECS, CannotUnpack, PackedBatch, bounded_decoders
 
 LIMIT = 100_000
@@ -48,6 +49,25 @@ def read(*batches: bytes, position: int = 0, check_crcs: bool = True) -> list[An
     """What a fetcher hands on of what was fetched."""
     records = fetcher.MemoryRecords(b"".join(batches))  # as a fetcher makes it
     return list(fetcher.PartitionRecords(TopicPartition("topic", 0), records, [], position, None, None, check_crcs, 1))
+
+
+class Assignment:
+    """Of one partition, whose position moves as records are taken."""
+
+    active, paused, position = True, False, 0
+
+    def state_value(self, _tp: TopicPartition) -> Assignment:
+        return self
+
+    def consumed_to(self, position: int) -> None:
+        self.position = position
+
+
+def part_of(*batches: bytes) -> Any:
+    """What a fetcher has of what was fetched, to be taken."""
+    tp, records = TopicPartition("topic", 0), fetcher.MemoryRecords(b"".join(batches))
+    records = fetcher.PartitionRecords(tp, records, [], 0, None, None, True, 1)
+    return fetcher.FetchResult(tp, assignment=Assignment(), partition_records=records, backoff=0)
 
 
 @each_codec
@@ -113,3 +133,40 @@ def test_reading_begins_behind_such_a_batch() -> None:
     """Its record is the last one of its offsets, so that a commit of it is behind all of them."""
     bomb = batch(0, [b" " * UNPACKED_BYTES_MAX] * 2, 4)
     assert [record.offset for record in read(bomb, batch(2, [b"c"]), position=1)] == [1, 2]
+
+
+def test_what_there_is_no_memory_for_is_not_called_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a good message, and has its turn in the next process."""
+
+    def without_memory(payload: bytes) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr(codec, "snappy_decode", without_memory)
+    with pytest.raises(MemoryError):
+        decoder("snappy")(ENCODERS["snappy"](b"x"))
+
+
+@each_packed
+def test_not_everything_that_was_fetched_is_unpacked_at_once(number: int) -> None:
+    """Little came, and it would be a hundred times as much; what is taken of it ends with the batch that fills the room."""
+    size = UNPACKED_AT_ONCE_BYTES // 5 * 2
+    fetched = [batch(3 * n, [b" " * (size // 3)] * 3, number) for n in range(10)]
+    part = part_of(*fetched)
+    counts, sizes = [], []
+    while part.has_more():
+        taken = part.getall(2_000)
+        counts.append(len(taken))
+        sizes.append(taken.bytes)
+    assert sum(counts) == 30
+    assert all(each <= UNPACKED_AT_ONCE_BYTES + 2 * size for each in sizes)
+    assert sum(sizes) == pytest.approx(10 * size + sum(map(len, fetched)), rel=0.01)
+
+
+def test_what_came_unpacked_is_taken_by_its_number_of_records() -> None:
+    """And its bytes are told once."""
+    fetched = batch(0, [b"x" * 100] * 9, 0)
+    part = part_of(fetched)
+    taken = [part.getall(4) for _ in range(3)]
+    assert [len(each) for each in taken] == [4, 4, 1] and [each.bytes for each in taken] == [len(fetched), 0, 0]
+    assert [record.offset for each in taken for record in each] == list(range(9)) and not part.has_more()
+    assert part.getall(4) == []

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.consumer import consumer as consumer_module
 from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, ProducerFenced
 
 from streams.broker.server import LocalBroker
 from streams.lane import LaneSettings, Output
-from streams.lane.failed_fetches import CancellableFetcher
+from streams.lane.failed_fetches import HeedfulFetcher
 from streams.lane.fetching import AS_PARSED
 from streams.lane.partitions import Partitioner
 from streams.lane.positions import partitions_of, starts
 from streams.lane.stable_offsets import stable_offsets
 from streams.lane.transaction import Transactor
 from tests.lane.broker import create_topics, fresh, produce, read_committed
+from tests.lane.counting_worker import Options
 from tests.lane.scene import KEYS, PARTITIONS, Scene
-from tests.lane.workers import workers
+from tests.lane.workers import eventually, workers
 
 pytestmark = pytest.mark.kafka
 
@@ -270,10 +274,10 @@ def _contents(record: Any) -> tuple[Any, ...]:
     "fetcher_class",
     [
         pytest.param(
-            CancellableFetcher.__mro__[1],
+            HeedfulFetcher.__mro__[1],
             marks=pytest.mark.xfail(reason="aio-libs/aiokafka#647", raises=AssertionError, strict=True),
         ),
-        CancellableFetcher,
+        HeedfulFetcher,
     ],
 )
 async def test_a_consumer_stops_while_a_failed_fetch_waits_to_be_tried_again(
@@ -343,3 +347,43 @@ async def test_a_worker_whose_instance_id_another_one_bears_ends_and_says_so(kaf
         await start(scene.options)
         assert await worker.ended() == 1
         assert "another worker bears the instance id 'twin'" in worker.log
+
+
+async def test_a_worker_without_partitions_stays_in_its_group(kafka: str) -> None:
+    """Longer than it may go without fetching: it is there to take over when the one that holds them is killed."""
+    app_id, source, target = fresh("app"), fresh("source"), fresh("target")
+    await create_topics(kafka, [source, target], 1)
+    await create_topics(kafka, [f"{app_id}-first-0-changelog"], 1, **{"cleanup.policy": "compact"})
+    # A member that is killed is missed after its session, three times as long as anybody may go without fetching.
+    patience = {"session_timeout_ms": 6_000, "heartbeat_interval_ms": 200, "max_poll_interval_ms": 2_000}
+    options = Options(kafka, app_id, [source], target, settings=patience)
+    async with workers() as start:
+        pair = [await start(options), await start(options)]
+        for worker in pair:
+            await worker.until_ready()
+        await eventually(lambda: sum(bool(worker.held) for worker in pair) == 1)
+        [holding], [spare] = [[each for each in pair if bool(each.held) is holds] for holds in (True, False)]
+        assert await holding.end(signal.SIGKILL) != 0
+        await produce(kafka, source, [(b"k", b"v")], 1)
+        await spare.until_handled(1)
+
+
+async def test_messages_that_are_removed_unread_are_told_of(kafka: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A topic that keeps them for less long than somebody is behind: a loss, with its place."""
+    topic = fresh("source")
+    await create_topics(kafka, [topic], 1)
+    await produce(kafka, topic, [(b"k", b"%d" % n) for n in range(20)], 1)
+    place = TopicPartition(topic, 0)
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    await admin.delete_records({place: RecordsToDelete(15)})
+    await admin.close()
+    reader = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest")
+    async with reader, asyncio.timeout(SOON_SECONDS * 4):
+        reader.assign([place])
+        reader.seek(place, 3)
+        while not (records := (await reader.getmany(timeout_ms=500)).get(place)):
+            pass
+    assert records[0].offset == 15
+    [told] = [each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR]
+    assert told.startswith(f"{topic}[0]: what stood at offset 3 was removed unread")
