@@ -2,7 +2,8 @@
 
 The record's id follows from its key, so a repeat finds it; or finds that there is none, and then asks change tracking whether it
 was there and was deleted. Before the write, `linked` goes into the record's stream, so that whatever the feed says of it finds its
-person. `If-None-Match: *` makes Dataverse refuse a second record. (Design, "Creation, links, conversion, merges".)
+person. `If-None-Match: *` makes Dataverse refuse a second record; since it says so with the code of any key that is taken, the record
+is looked for before that is believed. (Design, "Creation, links, conversion, merges".)
 """
 
 from __future__ import annotations
@@ -32,10 +33,14 @@ from streams.sync.messages import ApplyCommand, ApplyResult, Record, SourceChang
 
 @dataclass
 class _Attempt:
-    """A create under way. `doubtful`: its record may be there. `owner_id`: of the user whom it names. `waits`: another time."""
+    """A create under way. `doubtful`: its record may be there; `said_to_exist`: the last answer said so.
+
+    `owner_id`: of the user whom it names. `waits`: another time.
+    """
 
     command: ApplyCommand
     doubtful: bool
+    said_to_exist: bool = False
     owner_id: str | None = None
     announced: bool = False
     waits: bool = False
@@ -145,14 +150,15 @@ class Creates:
     async def _heed(self, attempts: Sequence[_Attempt], written: Sequence[Written], priority: Priority) -> None:
         rows: list[Shown] = []
         for attempt, each in zip(attempts, written, strict=True):
-            attempt.doubtful = each.fate in ("condition", "unknown")
+            said_before, attempt.said_to_exist = attempt.said_to_exist, each.fate in ("taken", "condition")
+            attempt.doubtful = attempt.said_to_exist or each.fate == "unknown"
             if each.fate == "done":
                 attempt.results.append(answers.created(attempt.command, attempt.record))
                 if each.row is not None:
                     rows.append(self._reading.shown(each.row, await self._reading.columns(attempt.command)))
-            elif each.fate in ("refused", "missing"):
+            elif each.fate in ("refused", "missing") or (said_before and attempt.said_to_exist):
                 attempt.results.append(_refused(attempt.command, each))
-            else:
+            elif not attempt.said_to_exist:
                 attempt.waits = self._waiting.take(attempt.command, each.error)
         await self._telling.tell(rows, priority=priority)
 

@@ -86,7 +86,7 @@ class Updates:
             if each.fate == "done":
                 if each.row is not None:
                     rows.append(self._reading.shown(each.row, await self._reading.columns(write.command)))
-            elif each.fate == "refused" and isinstance(each.error, Refused):
+            elif each.fate in ("refused", "taken") and isinstance(each.error, Refused):
                 results.append(answers.refused_by(write.command, each.error))
             elif not self._waiting.take(write.command, each.error):
                 again.append(write.command)

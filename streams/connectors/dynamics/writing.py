@@ -13,12 +13,14 @@ from streams.connectors.pacing import Priority
 from streams.connectors.rest import Answer, CallFailed, OutcomeUnknown
 
 ENDPOINT = "PATCH in $batch"
-DUPLICATE_CODES = frozenset({"0x80040333", "0x80040237", "0x80060892"})
-"""A duplicate rule or a unique key: 412 as well, but nothing that reading the record again would change."""
+DUPLICATE_RULE = "0x80040333"
+KEY_CODES = frozenset({"0x80040237", "0x80060892"})
+"""A key is taken. Of a create that may be the record's own, made by an earlier try of it: 0x80040237 is `If-None-Match: *` too."""
 ROUNDS_AT_ONCE = 3
 """So often a write is tried again at once whose record changed meanwhile."""
 
-Fate = Literal["done", "refused", "condition", "missing", "not_yet", "unknown"]
+Fate = Literal["done", "refused", "taken", "condition", "missing", "not_yet", "unknown"]
+"""`taken`: a key is; `condition`: a 412 that says no more than that the record is another than it was thought to be."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ def _written(reply: Answer) -> Written:
     error = refusal_of(reply)
     if verdict is not Verdict.REFUSED:
         return Written("not_yet" if verdict is Verdict.NOT_YET else "unknown", error=error, reply=reply)
-    if reply.status == 412 and error.code not in DUPLICATE_CODES:
+    if error.code in KEY_CODES:
+        return Written("taken", error=error)
+    if reply.status == 412 and error.code != DUPLICATE_RULE:
         return Written("condition", error=error)
     return Written("missing" if reply.status == 404 else "refused", error=error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 
 from schemas.identity import person_key_of
 from schemas.vocabulary import DYNAMICS
+from streams.connectors.dynamics.batch import Part
+from streams.connectors.rest import Answer, OutcomeUnknown
 from streams.policy.files import default_policy
 from tests.connectors.dynamics.scene import ADA, SAM, Scene, create, new_person, scene
 from tests.connectors.journal import FakeJournal
@@ -62,6 +65,39 @@ async def test_a_create_whose_outcome_is_unknown_makes_one_record(fault: str) ->
         made.faults.plan.shares[fault] = 0.0  # type: ignore[index]
         await made.read()
         assert all(kinds(made, command.record.id) == ["linked", "created"] for command in commands)
+
+
+@pytest.mark.parametrize("status", [412, 500])
+async def test_a_create_that_comes_through_after_it_was_looked_for_is_not_refused(status: int) -> None:
+    """The first try was lost and not yet there; then it was, and the second is told that its key is taken: its own record has it."""
+    async with scene() as made:
+        await made.start()
+        client, command = made.clients[0], create()
+        batch, lost = client.batch, list[Sequence[Part]]()
+
+        async def late(parts: Sequence[Part], **members: Any) -> list[Answer]:
+            if not any(part.writes for part in parts):
+                return await batch(parts, **members)
+            lost.append(parts)
+            if len(lost) == 1:
+                raise OutcomeUnknown("timed out")
+            await batch(lost[0], **members)
+            return [replace(answer, status=status) for answer in await batch(parts, **members)]
+
+        client.batch = late  # type: ignore[method-assign]
+        [answer] = await made.apply(command)
+        assert (answer.answer, answer.record, len(lost)) == ("superseded", command.record, 2)
+        assert kinds(made, command.record.id) == ["linked", "created"]
+
+
+async def test_a_key_that_another_record_has_is_a_refusal() -> None:
+    """The record is looked for once; where it is not there, and the key is still taken, somebody else has it."""
+    async with scene(alternate_keys={"lead": (("emailaddress1",),)}) as made:
+        made.lead(emailaddress1="p-1@example.com")
+        await made.start()
+        [answer] = await made.apply(create())
+        assert (answer.answer, answer.code) == ("refused", "0x80060892") and len(made.instance.records) == 1
+        assert made.instance.calls["batch PATCH leads(id)"] == 2
 
 
 async def test_a_create_that_was_done_before_a_crash_is_not_done_again() -> None:
