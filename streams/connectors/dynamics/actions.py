@@ -79,6 +79,7 @@ class Actions:
         record, waits = record_of(command), self._client.caller.waits()
         columns = await self._reading.columns(command)
         endpoint = f"DELETE {columns.entity_set}(id)"
+        refused: Refused | None = None
         while True:
             shown = await self._reading.record(record, priority)
             self._client.caller.well(endpoint)
@@ -87,6 +88,8 @@ class Actions:
             if shown.standing != "open":
                 contact = await self._contact(record, priority) if shown.standing == "qualified" else None
                 return [closed(command, shown, contact)]
+            if refused is not None:
+                return [answers.refused_by(command, refused)]
             try:
                 await self._client.delete(columns.entity_set, record.id, priority=priority)
             except Refused as error:
@@ -94,9 +97,9 @@ class Actions:
                     if self._waiting.take(command, error):
                         return []
                     await self._client.caller.wait(endpoint, error, waits)
-                    continue
-                if error.status != 404:
-                    return [answers.refused_by(command, error)]
+                else:
+                    refused = error  # a 404 may be about something else: only reading says whether the record is gone
+                continue
             except OutcomeUnknown as error:
                 await self._client.caller.wait(endpoint, error, waits)
                 continue

@@ -38,12 +38,12 @@ class Updates:
     async def carry_out(self, commands: Sequence[ApplyCommand], priority: Priority) -> list[ApplyResult]:
         """The answers; what landed needs none, its row is told."""
         results: list[ApplyResult] = []
-        rounds, left = Writes(self._client), list(commands)
+        rounds, left, missed = Writes(self._client), list(commands), set[str]()
         while left:
             writes, answered = await self._judge(left, priority)
             results += answered
             written = await rounds.carry_out([await self._part(write) for write in writes], priority)
-            left, answered = await self._heed(writes, written, priority)
+            left, answered = await self._heed(writes, written, missed, priority)
             results += answered
             await rounds.pause(written)
         return results
@@ -78,15 +78,22 @@ class Updates:
         return decide_update(command, shown, contact, columns, self._organisation.policy)
 
     async def _heed(
-        self, writes: Sequence[Write], written: Sequence[Written], priority: Priority
+        self, writes: Sequence[Write], written: Sequence[Written], missed: set[str], priority: Priority
     ) -> tuple[list[ApplyCommand], list[ApplyResult]]:
-        """What must be judged again, and what is answered."""
+        """What must be judged again, and what is answered.
+
+        `missed`: the commands of those that were answered 404 before. The record was there when it was read since; so a second
+        404 is about something else, to which a plug-in points perhaps.
+        """
         again, results, rows = [], [], []
         for write, each in zip(writes, written, strict=True):
             if each.fate == "done":
                 if each.row is not None:
                     rows.append(self._reading.shown(each.row, await self._reading.columns(write.command)))
-            elif each.fate in ("refused", "taken") and isinstance(each.error, Refused):
+            elif each.fate == "missing" and write.command.command_id not in missed:
+                missed.add(write.command.command_id)
+                again.append(write.command)
+            elif each.fate in ("refused", "taken", "missing") and isinstance(each.error, Refused):
                 results.append(answers.refused_by(write.command, each.error))
             elif not self._waiting.take(write.command, each.error):
                 again.append(write.command)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
+from streams.connectors.rest import Refused
 from tests.connectors.dynamics.scene import SAM, create, delete, qualify, scene
 
 
@@ -77,3 +79,20 @@ async def test_a_deleted_record_is_told_at_once(fault: str | None) -> None:
         assert [change.kind for _, change in made.journal.changes] == ["created", "deleted"]
         [again] = await made.apply(delete(held.record))
         assert (again.answer, again.gone) == ("gone", "deleted")
+
+
+async def test_a_404_says_that_a_record_is_deleted_only_where_it_is() -> None:
+    """A plug-in points to something that was deleted: the record is read again, lives on, and its edits are told."""
+    async with scene() as made:
+        held = made.lead(jobtitle="CIO")
+        await made.start()
+        await made.read()
+
+        async def plug_in(*_arguments: Any, **_members: Any) -> None:
+            raise Refused("0x80040217", "account With Id = 0a8b5d0e Does Not Exist", 404)
+
+        made.clients[0].delete = plug_in  # type: ignore[method-assign]
+        [answer] = await made.apply(delete(held.record))
+        assert (answer.answer, answer.code) == ("refused", "0x80040217")
+        made.edit(held, jobtitle="CEO")
+        assert [change.kind for change in await made.read()] == ["updated"]

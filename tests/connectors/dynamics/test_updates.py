@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from schemas.vocabulary import OURSELVES
+from streams.connectors.dynamics.batch import Part
+from streams.connectors.rest import Answer
 from streams.demo.record import HeldRecord
 from tests.connectors.dynamics.scene import SAM, Scene, scene, update
+
+MISSING = Answer(404, b'{"error":{"code":"0x80040217","message":"account With Id = 0a8b5d0e Does Not Exist"}}')
 
 
 async def test_an_update_lands_and_its_row_is_told_at_once() -> None:
@@ -161,6 +166,25 @@ async def test_each_refusal_has_its_code(values: dict[str, Any], code: str, fiel
         [answer] = await made.apply(update(held, **values))
         assert (answer.answer, answer.code, answer.field) == ("refused", code, field)
         assert held.revision is None
+
+
+async def test_a_404_that_is_not_about_the_record_is_a_refusal() -> None:
+    """A plug-in points to something that was deleted: the record is there when it is read again, and the lane goes on."""
+    async with scene() as made:
+        bad, good = made.lead(jobtitle="CIO"), made.lead(jobtitle="CIO")
+        await made.start()
+        batch = made.clients[0].batch
+
+        async def plug_in(parts: Sequence[Part], **members: Any) -> list[Answer]:
+            answers = await batch([part for part in parts if bad.id not in part.target or not part.writes], **members)
+            there = iter(answers)
+            return [MISSING if bad.id in part.target and part.writes else next(there) for part in parts]
+
+        made.clients[0].batch = plug_in  # type: ignore[method-assign]
+        commands = [update(h, person=f"p-{n}", jobtitle=("CIO", "CTO")) for n, h in enumerate((bad, good))]
+        [answer] = await asyncio.wait_for(made.apply(*commands), 10)
+        assert (answer.answer, answer.person_key, answer.code) == ("refused", "p-0", "0x80040217")
+        assert (bad.values["jobtitle"], good.values["jobtitle"]) == ("CIO", "CTO") and not made.applier.waiting
 
 
 async def test_what_could_be_told_to_nobody_is_not_written_over() -> None:
