@@ -141,7 +141,10 @@ class DataverseClient:
         return [found[n] for n in range(len(parts))]
 
     async def batch(self, parts: Sequence[Part], *, priority: Priority = Priority.FIRST) -> list[Answer]:
-        """The answer to each part, errors included. Raises OutcomeUnknown where a part writes and not all are answered."""
+        """The answer to each part, errors included; a 429 among them holds back everybody.
+
+        Raises OutcomeUnknown where a part writes and not all are answered.
+        """
         if not parts:
             return []
         boundary = f"batch_{uuid.uuid4().hex}"
@@ -149,14 +152,15 @@ class DataverseClient:
         writes = any(part.writes for part in parts)
         body = batches.written(parts, boundary, urlsplit(self._root).path)
         request = Request("POST $batch", "POST", self._root + "$batch", headers, body, writes, priority)
-        return await self.caller.call(request, lambda answer: batches.read(answer, len(parts)))
+        answers = await self.caller.call(request, lambda answer: batches.read(answer, len(parts)))
+        for answer in answers:
+            if answer.status == 429:
+                self.caller.held_back(answer)
+        return answers
 
     async def wait_for_parts(self, endpoint: str, answers: Sequence[Answer], waits: Iterator[float]) -> None:
         """Before parts are sent again that brought these answers. Raises Refused where an impatient client must not wait."""
         errors = [refusal_of(answer) for answer in answers if answer.status != 429]
-        for answer in answers:
-            if answer.status == 429:
-                self.caller.held_back(answer)
         if errors and not self.caller.patient:
             raise errors[0]
         if errors:
