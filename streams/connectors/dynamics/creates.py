@@ -73,35 +73,45 @@ class Creates:
 
     async def carry_out(self, given: Sequence[Given], priority: Priority) -> list[ApplyResult]:
         """An answer to each that does not wait."""
-        rounds = Writes(self._client)
+        rounds = Writes(self._client, all(self._waiting.has(each.command) for each in given))
         attempts = [_Attempt(each.command, each.maybe_done) for each in given]
         left = attempts
         while left:
-            await self._look(left, priority)
-            await self._find_twins(_open(left), priority)
-            await self._check(_open(left), priority)
-            await self._announce(_open(left))
+            unread = await self._look(left, priority)
+            ready = [attempt for attempt in left if not attempt.doubtful]
+            await self._find_twins(_open(ready), priority)
+            await self._check(_open(ready), priority)
+            await self._announce(_open(ready))
+            ready = _open(ready)
+            written = await rounds.carry_out([await self._part(attempt) for attempt in ready], priority)
+            await self._heed(ready, written, priority)
             left = _open(left)
-            written = await rounds.carry_out([await self._part(attempt) for attempt in left], priority)
-            await self._heed(left, written, priority)
-            await rounds.pause(written)
-            left = _open(left)
+            await rounds.pause([*written, *unread] if left else [])
         return [result for attempt in attempts for result in attempt.results]
 
-    async def _look(self, attempts: Sequence[_Attempt], priority: Priority) -> None:
-        """What is known to be gone is; what may be there is read; where it is not, the deletions are."""
+    async def _look(self, attempts: Sequence[_Attempt], priority: Priority) -> list[Written]:
+        """What is known to be gone is; what may be there is read; where it is not, the deletions are.
+
+        What cannot be read just now stays doubtful, if it does not wait; gives what stood in its way.
+        """
         self._heed_deletions(attempts)
         doubtful = [attempt for attempt in _open(attempts) if attempt.doubtful or self._was_told(attempt)]
         found = await self._reading.commanded([attempt.command for attempt in doubtful], priority)
+        unread, missing = [], []
         for attempt, shown in zip(doubtful, found, strict=True):
-            if shown is not None:
+            if isinstance(shown, Refused):
+                unread.append(Written("not_yet", error=shown))
+                attempt.doubtful, attempt.waits = True, self._waiting.take(attempt.command, shown)
+            elif shown is not None:
                 attempt.results.append(await self._found(attempt, shown, priority))
-        missing = _open(doubtful)
+            else:
+                missing.append(attempt)
         if missing:
             await self._read_deletions()
             self._heed_deletions(missing)
         for attempt in missing:
             attempt.doubtful = False
+        return unread
 
     async def _found(self, attempt: _Attempt, shown: Shown, priority: Priority) -> ApplyResult:
         contact = None

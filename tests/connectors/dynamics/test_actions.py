@@ -36,7 +36,7 @@ async def test_a_lead_is_qualified_once(fault: str) -> None:
         leads = [made.lead() for _ in range(10)]
         made.faults.plan.shares[fault] = 0.5  # type: ignore[index]
         commands = [qualify(held.record, person=f"p-{n}") for n, held in enumerate(leads)]
-        first = {answer.person_key: answer for answer in await made.apply(*commands)}
+        first = {answer.person_key: answer for answer in await made.see_through(*commands)}
         made.faults.plan.shares[fault] = 0.0  # type: ignore[index]
         again = {answer.person_key: answer for answer in await made.apply(*commands, maybe_done=True)}
         assert {answer.answer for answer in first.values()} <= {"created", "superseded"}
@@ -72,7 +72,7 @@ async def test_a_deleted_record_is_told_at_once(fault: str | None) -> None:
         await made.read()
         if fault is not None:
             made.faults.plan.shares[fault] = 0.7  # type: ignore[index]
-        answers = await made.apply(delete(held.record))
+        answers = await made.see_through(delete(held.record))
         assert [answer.answer for answer in answers] in ([], ["gone"]) and held.id not in made.instance.records
         made.faults.plan.shares.clear()  # type: ignore[attr-defined]
         await made.read()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from schemas.vocabulary import OURSELVES
-from streams.connectors.dynamics.batch import Part
 from streams.connectors.rest import Answer
 from streams.demo.record import HeldRecord
 from tests.connectors.dynamics.scene import SAM, Scene, scene, update
@@ -123,7 +121,7 @@ async def test_whatever_becomes_of_an_answer_each_write_happens_once(fault: str)
         await made.start()
         if fault == "throttled_429":
             made.faults.plan.shares[fault] = 0.2  # type: ignore[index]
-        answers = await made.apply(
+        answers = await made.see_through(
             *[update(h, 5, person=f"p-{n}", jobtitle=("CIO", "CTO")) for n, h in enumerate(leads)]
         )
         assert {answer.answer for answer in answers} <= {"superseded"}
@@ -173,14 +171,7 @@ async def test_a_404_that_is_not_about_the_record_is_a_refusal() -> None:
     async with scene() as made:
         bad, good = made.lead(jobtitle="CIO"), made.lead(jobtitle="CIO")
         await made.start()
-        batch = made.clients[0].batch
-
-        async def plug_in(parts: Sequence[Part], **members: Any) -> list[Answer]:
-            answers = await batch([part for part in parts if bad.id not in part.target or not part.writes], **members)
-            there = iter(answers)
-            return [MISSING if bad.id in part.target and part.writes else next(there) for part in parts]
-
-        made.clients[0].batch = plug_in  # type: ignore[method-assign]
+        made.answer_instead(bad.id, MISSING, writes=True)
         commands = [update(h, person=f"p-{n}", jobtitle=("CIO", "CTO")) for n, h in enumerate((bad, good))]
         [answer] = await asyncio.wait_for(made.apply(*commands), 10)
         assert (answer.answer, answer.person_key, answer.code) == ("refused", "p-0", "0x80040217")
