@@ -25,7 +25,7 @@ from streams.connectors.dynamics.twins import Twins
 from streams.connectors.dynamics.waiting import Waiting
 from streams.connectors.dynamics.writing import Writes, Written, patch
 from streams.connectors.journal import Journal
-from streams.connectors.lanes import Given
+from streams.connectors.lanes import Given, InHand
 from streams.connectors.pacing import Priority
 from streams.connectors.rest import Refused
 from streams.sync.messages import ApplyCommand, ApplyResult, Record, SourceChange
@@ -69,10 +69,30 @@ class Creates:
         self._waiting = waiting
         self._client, self._reading, self._relations, self._telling = client, reading, relations, telling
         self._twins, self._journal, self._read_deletions = twins, journal, read_deletions
-        self._owners = Owners(client)
+        self._owners, self._addresses = Owners(client), InHand()
 
     async def carry_out(self, given: Sequence[Given], priority: Priority) -> list[ApplyResult]:
-        """An answer to each that does not wait."""
+        """An answer to each that does not wait. Of two that may be each other's twins, the later one looks when the first is made."""
+        results: list[ApplyResult] = []
+        for turn, addresses in self._turns(given):
+            async with self._addresses.hold(addresses):
+                results += await self._carry_out(turn, priority)
+        return results
+
+    def _turns(self, given: Sequence[Given]) -> list[tuple[list[Given], set[str]]]:
+        """In order, but no e-mail address by which twins are searched twice in one turn; each with its addresses."""
+        made: list[tuple[list[Given], set[str]]] = []
+        for each in given:
+            addresses = self._twins.addresses(each.command)
+            later_than = [n for n, (_, taken) in enumerate(made) if addresses & taken]
+            turn = max(later_than, default=-1) + 1
+            if turn == len(made):
+                made.append(([], set()))
+            made[turn][0].append(each)
+            made[turn][1].update(addresses)
+        return made
+
+    async def _carry_out(self, given: Sequence[Given], priority: Priority) -> list[ApplyResult]:
         rounds = Writes(self._client, all(self._waiting.has(each.command) for each in given))
         attempts = [_Attempt(each.command, each.maybe_done) for each in given]
         left = attempts

@@ -13,6 +13,7 @@ import pytest
 
 from schemas.identity import person_key_of
 from schemas.vocabulary import DYNAMICS
+from streams.connectors.dynamics import applier
 from streams.connectors.dynamics.batch import Part
 from streams.connectors.rest import Answer, OutcomeUnknown
 from streams.policy.files import default_policy
@@ -260,6 +261,26 @@ async def test_a_twin_is_linked_where_the_policy_asks_for_it() -> None:
 
 def replace_command(command: Any) -> Any:
     return msgspec.structs.replace(command, command_id="another", revision=2)
+
+
+@pytest.mark.parametrize("together", ["in one batch", "in two batches", "in two lanes"])
+async def test_two_with_one_address_who_come_together_are_one_record(together: str, monkeypatch: Any) -> None:
+    """The second is searched for when the first is made; those with other addresses do not wait for it, nor the other way round."""
+    if together == "in two batches":
+        monkeypatch.setattr(applier, "PARTS_MAX", 1)
+    async with scene(policy=with_dedupe(default_policy())) as made:
+        await made.start()
+        emails = {"p-1": "ada@example.com", "p-2": "Ada@Example.com", "p-3": "charles@example.com"}
+        commands = [
+            create(person, fields={"lastname": "Lovelace", "emailaddress1": email}, dedupe="email")
+            for person, email in emails.items()
+        ]
+        waves = [[each] for each in commands] if together == "in two lanes" else [commands]
+        applied = await asyncio.gather(*[made.apply(*wave) for wave in waves])
+        answers = {answer.person_key: answer for each in applied for answer in each}
+        assert sorted(answer.answer for answer in answers.values()) == ["created", "created", "linked"]
+        [twin] = [answer for answer in answers.values() if answer.answer == "linked"]
+        assert {twin.person_key, twin.twin_person_key} == {"p-1", "p-2"} and len(made.instance.records) == 2
 
 
 @pytest.mark.parametrize("is_known", [True, False])
