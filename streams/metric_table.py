@@ -53,7 +53,11 @@ METRICS: Mapping[str, MetricSpec] = {
     spec.name: spec
     for spec in (
         _gauge("leadsync_build_info", "workers", "Always 1; the label tells the version.", "version"),
-        _gauge("leadsync_ready", "workers", "1 while the tables are recovered, the partitions flow and Kafka answers, else 0."),
+        _gauge(
+            "leadsync_ready",
+            "workers",
+            "1 while the tables are recovered, the partitions flow and Kafka answers, else 0.",
+        ),
         _counter(
             "leadsync_changes_in_total",
             "changes",

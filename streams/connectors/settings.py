@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from streams.settings import SettingsError
 
+DEFAULT_PORTS = {"https": 443, "http": 80}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SECRET_BYTES_MAX = 16_384
 MICROSOFT_LOGIN = "https://login.microsoftonline.com"
@@ -124,17 +125,22 @@ def _host_address(environment: Mapping[str, str], name: str) -> str:
 
 
 def _address(environment: Mapping[str, str], name: str, default: str | None = None) -> str:
-    """An https address; http is for simulators on this machine only, since a token would travel in the clear."""
+    """An https address, spelled as a server spells it in its links: host in small letters, no port that goes without saying.
+
+    http is for simulators on this machine only, since a token would travel in the clear.
+    """
     address = (environment.get(name) or default or _needed(environment, name)).rstrip("/")
     parts = urlsplit(address)
-    if not parts.hostname or parts.scheme not in ("https", "http"):
+    if not parts.hostname or parts.scheme not in DEFAULT_PORTS:
         raise SettingsError(f"{name} is {address!r}; it must be an address such as https://123-abc-456.example.com")
     if parts.username or parts.password or parts.query:
         raise SettingsError(f"{name} must hold no credentials and no query")
     try:
-        _ = parts.port
+        port = parts.port
     except ValueError:
         raise SettingsError(f"{name} is {address!r}; its port must be a number up to 65535") from None
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise SettingsError(f"{name} is {address!r}; plain http is for simulators on this machine, use https")
-    return address
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    is_spelled_out = port is not None and port != DEFAULT_PORTS[parts.scheme]
+    return parts._replace(netloc=f"{host}:{port}" if is_spelled_out else host).geturl()

@@ -119,12 +119,17 @@ class RestWorld(World):
 
     def apply_by_rest(self, command: ApplyCommand, maybe_done: bool) -> list[ApplyResult] | None:
         """The connector works on a command; None where it was killed before it could answer."""
-        results: list[ApplyResult] | None = self.work(self.scene.apply(command, maybe_done=maybe_done))
+        results: list[ApplyResult] | None = self.work(self.carried_out(command, maybe_done))
         self.publish_what_was_written()
         for result in results or []:
             if result.row is not None:
                 self.note_told(result.row.record.id, result.row.version)
         return results
+
+    def carried_out(self, command: ApplyCommand, maybe_done: bool) -> Coroutine[Any, Any, list[ApplyResult]]:
+        """What the connector does about a command, to its end."""
+        found: Coroutine[Any, Any, list[ApplyResult]] = self.scene.apply(command, maybe_done=maybe_done)
+        return found
 
     def work(self, work: Coroutine[Any, Any, Any]) -> Any | None:
         """What the connector does; None where it was killed meanwhile."""

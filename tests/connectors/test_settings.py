@@ -74,6 +74,27 @@ def test_an_address_that_will_not_do_is_told_with_what_is_allowed(address: str, 
     assert "hunter2" not in str(refused.value) and "LEADSYNC_DYNAMICS_URL" in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("https://Org.CRM.Dynamics.com/", "https://org.crm.dynamics.com"),
+        ("HTTPS://org.crm.dynamics.com:443", "https://org.crm.dynamics.com"),
+        ("https://org.crm.dynamics.com:8443", "https://org.crm.dynamics.com:8443"),
+        ("http://LocalHost:80", "http://localhost"),
+        ("http://[::1]:8602", "http://[::1]:8602"),
+    ],
+)
+def test_an_address_is_spelled_as_dynamics_spells_it_in_its_links(address: str, url: str) -> None:
+    """They would lead to another place else, by the look of it, and get no token of ours."""
+    assert dynamics_connection({**DYNAMICS, "LEADSYNC_DYNAMICS_URL": address}).url == url
+
+
+def test_an_address_keeps_its_path_as_it_is_written() -> None:
+    """Marketo's identity service has one."""
+    given = {**MARKETO, "LEADSYNC_MARKETO_IDENTITY_URL": "https://123-ABC-456.example.com:443/Identity/"}
+    assert marketo_connection(given).identity_url == "https://123-abc-456.example.com/Identity"
+
+
 def test_plain_http_reaches_a_simulator_on_this_machine() -> None:
     """And nothing beyond it."""
     assert dynamics_connection({**DYNAMICS, "LEADSYNC_DYNAMICS_URL": "http://127.0.0.1:8080"}).url.startswith("http:")

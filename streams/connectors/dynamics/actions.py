@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from schemas.vocabulary import DYNAMICS
 from streams.connectors.dynamics import answers
@@ -11,9 +12,11 @@ from streams.connectors.dynamics.decisions import closed
 from streams.connectors.dynamics.reading import Reading, record_of
 from streams.connectors.dynamics.relations import Relations
 from streams.connectors.dynamics.telling import Telling
-from streams.connectors.dynamics.waiting import FORBIDDEN, Waiting
+from streams.connectors.dynamics.verdict import may_pass
+from streams.connectors.dynamics.waiting import Waiting
+from streams.connectors.dynamics.writing import IN_VAIN_MAX
 from streams.connectors.pacing import Priority
-from streams.connectors.rest import OutcomeUnknown, Refused
+from streams.connectors.rest import CallFailed, OutcomeUnknown, Refused
 from streams.sync.messages import ApplyCommand, ApplyResult, Record
 
 QUALIFIED_STATUS = 3
@@ -25,6 +28,9 @@ QUALIFYING = {
     "Status": QUALIFIED_STATUS,
 }
 """Into a contact that is not associated to any account (domain, 1.8)."""
+
+Attempt = Callable[[Refused | None], Awaitable[list[ApplyResult]]]
+"""Reads, judges and calls, once; told what the last one was refused with."""
 
 
 class Actions:
@@ -38,78 +44,81 @@ class Actions:
 
     async def qualify(self, command: ApplyCommand, priority: Priority) -> list[ApplyResult]:
         """It writes none of our fields: a lead that is qualified already has been qualified."""
-        record, waits = record_of(command), self._client.caller.waits()
-        refused: Refused | None = None
-        while True:
-            shown = await self._reading.record(record, priority)
-            self._client.caller.well(QUALIFY_ENDPOINT)
-            if shown is None:
-                return [answers.gone_deleted(command)]
-            if shown.standing != "open":
-                contact = await self._contact(record, priority) if shown.standing == "qualified" else None
-                if contact is None:
-                    return [closed(command, shown, None)]
-                await self._tell([record, contact], priority)
-                return [answers.superseded(command, contact)]
-            if refused is not None:
-                return [answers.refused_by(command, refused)]
-            try:
-                target = f"leads({record.id})/Microsoft.Dynamics.CRM.QualifyLead"
-                made = _contact_in(await self._client.post(target, QUALIFYING, priority=priority))
-            except Refused as error:
-                if error.status == FORBIDDEN:
-                    if self._waiting.take(command, error):
-                        return []
-                    await self._client.caller.wait(QUALIFY_ENDPOINT, error, waits)
-                else:
-                    refused = error  # perhaps somebody was quicker: the lead's state says how
-                continue
-            except OutcomeUnknown as error:
-                await self._client.caller.wait(QUALIFY_ENDPOINT, error, waits)
-                continue
-            contact = made or await self._contact(record, priority)
-            if contact is not None:
-                await self._tell([record, contact], priority)
-                return [answers.created(command, contact)]
-            unseen = OutcomeUnknown("the lead is qualified and no contact is to be seen")
-            await self._client.caller.wait(QUALIFY_ENDPOINT, unseen, waits)
+        return await self._see_through(command, QUALIFY_ENDPOINT, partial(self._qualify, command, priority))
 
     async def delete(self, command: ApplyCommand, priority: Priority) -> list[ApplyResult]:
         """Only under the delete policy. It lands by its tombstone, which is told at once."""
-        record, waits = record_of(command), self._client.caller.waits()
         columns = await self._reading.columns(command)
-        endpoint = f"DELETE {columns.entity_set}(id)"
-        while True:
-            shown = await self._reading.record(record, priority)
+        attempt = partial(self._delete, command, priority, columns.entity_set)
+        return await self._see_through(command, f"DELETE {columns.entity_set}(id)", attempt)
+
+    async def _see_through(self, command: ApplyCommand, endpoint: str, attempt: Attempt) -> list[ApplyResult]:
+        """Try until it is known what became of it. What is forbidden waits at once, what nobody knows the outcome of after a few tries."""
+        refused: Refused | None = None
+        waits, in_vain = self._client.caller.waits(), IN_VAIN_MAX - 1 if self._waiting.has(command) else 0
+        try:
+            while True:
+                try:
+                    return await attempt(refused)
+                except Refused as error:
+                    if not may_pass(error):
+                        if refused is not None:
+                            raise
+                        refused = error  # perhaps somebody was quicker: the record says how
+                        continue
+                    trouble: CallFailed = error
+                except OutcomeUnknown as error:
+                    trouble = error
+                in_vain += 1
+                if (isinstance(trouble, Refused) or in_vain >= IN_VAIN_MAX) and self._waiting.take(command, trouble):
+                    return []
+                await self._client.caller.wait(endpoint, trouble, waits)
+        finally:
             self._client.caller.well(endpoint)
-            if shown is None:
-                return [answers.gone_deleted(command)]
-            if shown.standing != "open":
-                contact = await self._contact(record, priority) if shown.standing == "qualified" else None
-                return [closed(command, shown, contact)]
-            try:
-                await self._client.delete(columns.entity_set, record.id, priority=priority)
-            except Refused as error:
-                if error.status == FORBIDDEN:
-                    if self._waiting.take(command, error):
-                        return []
-                    await self._client.caller.wait(endpoint, error, waits)
-                    continue
-                if error.status != 404:
-                    return [answers.refused_by(command, error)]
-            except OutcomeUnknown as error:
-                await self._client.caller.wait(endpoint, error, waits)
-                continue
-            await self._telling.tell([shown], [record], priority=priority)
-            return []
+
+    async def _qualify(self, command: ApplyCommand, priority: Priority, refused: Refused | None) -> list[ApplyResult]:
+        record = record_of(command)
+        shown = await self._reading.of(command, priority)
+        if shown is None:
+            return [answers.gone_deleted(command)]
+        if shown.standing != "open":
+            contact = await self._contact(record, priority) if shown.standing == "qualified" else None
+            if contact is None:
+                return [closed(command, shown, None)]
+            await self._tell([record, contact], priority)
+            return [answers.superseded(command, contact)]
+        if refused is not None:
+            return [answers.refused_by(command, refused)]
+        target = f"leads({record.id})/Microsoft.Dynamics.CRM.QualifyLead"
+        made = _contact_in(await self._client.post(target, QUALIFYING, priority=priority))
+        contact = made or await self._contact(record, priority)
+        if contact is None:
+            raise OutcomeUnknown("the lead is qualified and no contact is to be seen")
+        await self._tell([record, contact], priority)
+        return [answers.created(command, contact)]
+
+    async def _delete(
+        self, command: ApplyCommand, priority: Priority, entity_set: str, refused: Refused | None
+    ) -> list[ApplyResult]:
+        record = record_of(command)
+        shown = await self._reading.of(command, priority)
+        if shown is None:
+            return [answers.gone_deleted(command)]
+        if shown.standing != "open":
+            contact = await self._contact(record, priority) if shown.standing == "qualified" else None
+            return [closed(command, shown, contact)]
+        if refused is not None:  # a 404, too, may have been about something else
+            return [answers.refused_by(command, refused)]
+        await self._client.delete(entity_set, record.id, priority=priority)
+        await self._telling.tell([shown], [record], priority=priority)
+        return []
 
     async def _contact(self, lead: Record, priority: Priority) -> Record | None:
         return await self._relations.contact_of(lead.id, priority)
 
     async def _tell(self, records: Sequence[Record], priority: Priority) -> None:
         """That the lead became the contact, then the contact's row, both in the lead's stream."""
-        shown = await self._reading.records(records, priority)
-        await self._telling.tell([each for each in shown if each is not None], priority=priority)
+        await self._telling.tell(await self._reading.readable(records, priority), priority=priority)
 
 
 def _contact_in(answer: WebRow) -> Record | None:

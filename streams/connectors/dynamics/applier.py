@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from streams.connectors.dynamics.actions import Actions
 from streams.connectors.dynamics.client import DataverseClient
@@ -13,6 +12,7 @@ from streams.connectors.dynamics.decisions import impossible
 from streams.connectors.dynamics.organisation import Organisation
 from streams.connectors.dynamics.reading import Reading
 from streams.connectors.dynamics.relations import Relations
+from streams.connectors.dynamics.side_by_side import side_by_side
 from streams.connectors.dynamics.telling import Telling
 from streams.connectors.dynamics.twins import Twins
 from streams.connectors.dynamics.updates import Updates
@@ -24,8 +24,6 @@ from streams.sync.messages import ApplyResult
 
 PARTS_MAX = 100
 """Of a batch: small enough that one which brings no answer leaves little in doubt."""
-
-Each = TypeVar("Each")
 
 
 class Applier:
@@ -88,16 +86,6 @@ class Applier:
                 yield self._actions.qualify(each.command, priority)
             elif each.command.operation == "delete":
                 yield self._actions.delete(each.command, priority)
-
-
-async def side_by_side(work: Sequence[Coroutine[Any, Any, Each]]) -> list[Each]:
-    """Everything's outcome, in order. The first failure is raised, and ends the rest."""
-    tasks = [asyncio.ensure_future(each) for each in work]
-    try:
-        return list(await asyncio.gather(*tasks))
-    finally:
-        for task in tasks:
-            task.cancel()
 
 
 def _slices(given: Sequence[Given]) -> Iterator[Sequence[Given]]:

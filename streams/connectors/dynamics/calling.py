@@ -89,8 +89,7 @@ class Caller:
 
     async def wait(self, endpoint: str, error: CallFailed, waits: Iterator[float]) -> None:
         """Before it is tried again. Only the first failure of a kind is worth a line."""
-        # Dataverse's message may quote values, so a log gets the code only.
-        why = f"HTTP {error.status} {error.code}" if isinstance(error, Refused) else str(error)
+        why = told(error)
         if self._troubles.get(endpoint) != why:
             self._troubles[endpoint] = why
             log.warning("Dynamics, %s: %s; trying again until it is answered", endpoint, why)
@@ -148,6 +147,11 @@ class Caller:
             raise
         finally:
             self._called(request.endpoint, outcome)
+
+
+def told(error: CallFailed) -> str:
+    """For a log. Dataverse's message may quote values, so it gets the code only."""
+    return f"HTTP {error.status} {error.code}" if isinstance(error, Refused) else str(error)
 
 
 def _certain(answer: Answer, request: Request) -> Answer:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +20,7 @@ from streams.connectors.dynamics import batch as batches
 from streams.connectors.dynamics.batch import Part
 from streams.connectors.dynamics.calling import Called, Caller, Request
 from streams.connectors.dynamics.tokens import Tokens
-from streams.connectors.dynamics.verdict import NO_SUCH_RESOURCE, Verdict, refusal_of, verdict_of
+from streams.connectors.dynamics.verdict import NO_SUCH_RESOURCE, THROTTLED, Verdict, refusal_of, verdict_of
 from streams.connectors.pacing import Backoff, Pacer, Priority
 from streams.connectors.rest import Answer, OutcomeUnknown, Refused, Rest
 from streams.connectors.settings import DynamicsConnection, tls_context
@@ -29,7 +31,10 @@ REPRESENTATION = {"Prefer": f"return=representation,{ANNOTATIONS}"}
 READING = {"Prefer": ANNOTATIONS}
 JSON = {"Content-Type": "application/json"}
 READ_PARTS_MAX = 100
+PART_TRIES_MAX = 3
 GETS_ENDPOINT = "GET in $batch"
+SECONDS_MAX = 130.0
+"""Dataverse itself ends what lasts longer than 120 seconds, and answers so: whoever waits less never hears which operation that was."""
 
 WebRow = Mapping[str, Any]
 
@@ -56,6 +61,11 @@ class Wanted:
         """Below the service's root."""
         return f"{self.entity_set}({self.id})?{selecting(self.select)}"
 
+    @property
+    def part(self) -> Part:
+        """Its reading, as an operation of a batch."""
+        return Part("GET", self.target, READING)
+
 
 class DataverseClient:
     """One organisation, as one application user. `called(endpoint, outcome)` hears of every call; `close` at the end.
@@ -74,7 +84,7 @@ class DataverseClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         backoff: Backoff | None = None,
         patient: bool = True,
-        seconds_max: float = 100.0,
+        seconds_max: float = SECONDS_MAX,
     ) -> None:
         self._rest = Rest(tls_context(connection.ca_file), pacer.pace.concurrent + 1)
         tokens = Tokens(connection, self._rest)
@@ -124,16 +134,25 @@ class DataverseClient:
 
     async def records(self, wanted: Sequence[Wanted], *, priority: Priority = Priority.FIRST) -> list[WebRow | None]:
         """Several records, in their order; None for each that there is none of. Raises Refused."""
-        return await self.gets([Part("GET", each.target, READING) for each in wanted], priority=priority)
+        return await self.gets([each.part for each in wanted], priority=priority)
 
     async def gets(self, parts: Sequence[Part], *, priority: Priority = Priority.FIRST) -> list[WebRow | None]:
         """Several reads in batches, each repeated until it is answered; None for what there is none of. Raises Refused."""
-        found: dict[int, WebRow | None] = {}
-        waits = self.caller.waits()
+        found = await self.tried(parts, math.inf, priority=priority)
+        return [row for row in found if not isinstance(row, Refused)]
+
+    async def tried(
+        self, parts: Sequence[Part], tries_max: float = PART_TRIES_MAX, *, priority: Priority = Priority.FIRST
+    ) -> list[WebRow | Refused | None]:
+        """The same; but a read that Dataverse answers so often with 401, 403 or 5xx brings that error, and holds up no other."""
+        found: dict[int, WebRow | Refused | None] = {}
+        waits, in_vain = self.caller.waits(), Counter[int]()
         while left := [n for n in range(len(parts)) if n not in found]:
             now = left[:READ_PARTS_MAX]
             answers = await self.batch([parts[n] for n in now], priority=priority)
-            read = {n: row for n, answer in zip(now, answers, strict=True) if (row := _row_of(answer)) is not _NOT_NOW}
+            rows = {n: _row_of(answer) for n, answer in zip(now, answers, strict=True)}
+            in_vain.update(n for n, row in rows.items() if isinstance(row, Refused) and row.status != THROTTLED)
+            read = {n: row for n, row in rows.items() if not isinstance(row, Refused) or in_vain[n] >= tries_max}
             if not read:
                 await self.wait_for_parts(GETS_ENDPOINT, answers, waits)
             found |= read
@@ -141,7 +160,10 @@ class DataverseClient:
         return [found[n] for n in range(len(parts))]
 
     async def batch(self, parts: Sequence[Part], *, priority: Priority = Priority.FIRST) -> list[Answer]:
-        """The answer to each part, errors included. Raises OutcomeUnknown where a part writes and not all are answered."""
+        """The answer to each part, errors included; a 429 among them holds back everybody.
+
+        Raises OutcomeUnknown where a part writes and not all are answered.
+        """
         if not parts:
             return []
         boundary = f"batch_{uuid.uuid4().hex}"
@@ -149,14 +171,15 @@ class DataverseClient:
         writes = any(part.writes for part in parts)
         body = batches.written(parts, boundary, urlsplit(self._root).path)
         request = Request("POST $batch", "POST", self._root + "$batch", headers, body, writes, priority)
-        return await self.caller.call(request, lambda answer: batches.read(answer, len(parts)))
+        answers = await self.caller.call(request, lambda answer: batches.read(answer, len(parts)))
+        for answer in answers:
+            if answer.status == THROTTLED:
+                self.caller.held_back(answer)
+        return answers
 
     async def wait_for_parts(self, endpoint: str, answers: Sequence[Answer], waits: Iterator[float]) -> None:
         """Before parts are sent again that brought these answers. Raises Refused where an impatient client must not wait."""
-        errors = [refusal_of(answer) for answer in answers if answer.status != 429]
-        for answer in answers:
-            if answer.status == 429:
-                self.caller.held_back(answer)
+        errors = [refusal_of(answer) for answer in answers if answer.status != THROTTLED]
         if errors and not self.caller.patient:
             raise errors[0]
         if errors:
@@ -172,16 +195,8 @@ class DataverseClient:
     ) -> WebRow:
         """Write, under a condition such as `{"If-Match": etag}` or `{"If-None-Match": "*"}`; the row as it is then."""
         headers = {**JSON, **REPRESENTATION, **condition}
-        request = Request(
-            f"PATCH {route(wanted.target)}",
-            "PATCH",
-            self._url(wanted.target),
-            headers,
-            _json(body),
-            True,
-            priority,
-            True,
-        )
+        endpoint, url = f"PATCH {route(wanted.target)}", self._url(wanted.target)
+        request = Request(endpoint, "PATCH", url, headers, _json(body), True, priority, True)
         found: WebRow = await self.caller.call(request, _json_object)
         return found
 
@@ -267,11 +282,8 @@ def _bare(part: str) -> str:
     return f"{name}(id)" if opened else name
 
 
-_NOT_NOW: WebRow = {"": "this record could not be read just now"}
-
-
-def _row_of(answer: Answer) -> WebRow | None:
-    """Raises Refused for what is neither there nor missing."""
+def _row_of(answer: Answer) -> WebRow | Refused | None:
+    """The error of what may be read another time. Raises Refused for what is neither there nor missing."""
     verdict = verdict_of(answer)
     if verdict is Verdict.DONE:
         return _json_object(answer)
@@ -280,7 +292,7 @@ def _row_of(answer: Answer) -> WebRow | None:
         if not _says_missing(error):
             raise error
         return None
-    return _NOT_NOW
+    return refusal_of(answer)
 
 
 def _says_missing(error: Refused) -> bool:

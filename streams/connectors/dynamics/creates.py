@@ -2,7 +2,8 @@
 
 The record's id follows from its key, so a repeat finds it; or finds that there is none, and then asks change tracking whether it
 was there and was deleted. Before the write, `linked` goes into the record's stream, so that whatever the feed says of it finds its
-person. `If-None-Match: *` makes Dataverse refuse a second record. (Design, "Creation, links, conversion, merges".)
+person. `If-None-Match: *` makes Dataverse refuse a second record; since it says so with the code of any key that is taken, the record
+is looked for before that is believed. (Design, "Creation, links, conversion, merges".)
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from streams.connectors.dynamics.twins import Twins
 from streams.connectors.dynamics.waiting import Waiting
 from streams.connectors.dynamics.writing import Writes, Written, patch
 from streams.connectors.journal import Journal
-from streams.connectors.lanes import Given
+from streams.connectors.lanes import Given, InHand
 from streams.connectors.pacing import Priority
 from streams.connectors.rest import Refused
 from streams.sync.messages import ApplyCommand, ApplyResult, Record, SourceChange
@@ -32,10 +33,14 @@ from streams.sync.messages import ApplyCommand, ApplyResult, Record, SourceChang
 
 @dataclass
 class _Attempt:
-    """A create under way. `doubtful`: its record may be there. `owner_id`: of the user whom it names. `waits`: another time."""
+    """A create under way. `doubtful`: its record may be there; `said_to_exist`: the last answer said so.
+
+    `owner_id`: of the user whom it names. `waits`: another time.
+    """
 
     command: ApplyCommand
     doubtful: bool
+    said_to_exist: bool = False
     owner_id: str | None = None
     announced: bool = False
     waits: bool = False
@@ -64,39 +69,69 @@ class Creates:
         self._waiting = waiting
         self._client, self._reading, self._relations, self._telling = client, reading, relations, telling
         self._twins, self._journal, self._read_deletions = twins, journal, read_deletions
-        self._owners = Owners(client)
+        self._owners, self._addresses = Owners(client), InHand()
 
     async def carry_out(self, given: Sequence[Given], priority: Priority) -> list[ApplyResult]:
-        """An answer to each that does not wait."""
-        rounds = Writes(self._client)
+        """An answer to each that does not wait. Of two that may be each other's twins, the later one looks when the first is made."""
+        results: list[ApplyResult] = []
+        for turn, addresses in self._turns(given):
+            async with self._addresses.hold(addresses):
+                results += await self._carry_out(turn, priority)
+        return results
+
+    def _turns(self, given: Sequence[Given]) -> list[tuple[list[Given], set[str]]]:
+        """In order, but no e-mail address by which twins are searched twice in one turn; each with its addresses."""
+        made: list[tuple[list[Given], set[str]]] = []
+        for each in given:
+            addresses = self._twins.addresses(each.command)
+            later_than = [n for n, (_, taken) in enumerate(made) if addresses & taken]
+            turn = max(later_than, default=-1) + 1
+            if turn == len(made):
+                made.append(([], set()))
+            made[turn][0].append(each)
+            made[turn][1].update(addresses)
+        return made
+
+    async def _carry_out(self, given: Sequence[Given], priority: Priority) -> list[ApplyResult]:
+        rounds = Writes(self._client, all(self._waiting.has(each.command) for each in given))
         attempts = [_Attempt(each.command, each.maybe_done) for each in given]
         left = attempts
         while left:
-            await self._look(left, priority)
-            await self._find_twins(_open(left), priority)
-            await self._check(_open(left), priority)
-            await self._announce(_open(left))
+            unread = await self._look(left, priority)
+            ready = [attempt for attempt in left if not attempt.doubtful]
+            await self._find_twins(_open(ready), priority)
+            await self._check(_open(ready), priority)
+            await self._announce(_open(ready))
+            ready = _open(ready)
+            written = await rounds.carry_out([await self._part(attempt) for attempt in ready], priority)
+            await self._heed(ready, written, priority)
             left = _open(left)
-            written = await rounds.carry_out([await self._part(attempt) for attempt in left], priority)
-            await self._heed(left, written, priority)
-            await rounds.pause(written)
-            left = _open(left)
+            await rounds.pause([*written, *unread] if left else [])
         return [result for attempt in attempts for result in attempt.results]
 
-    async def _look(self, attempts: Sequence[_Attempt], priority: Priority) -> None:
-        """What is known to be gone is; what may be there is read; where it is not, the deletions are."""
+    async def _look(self, attempts: Sequence[_Attempt], priority: Priority) -> list[Written]:
+        """What is known to be gone is; what may be there is read; where it is not, the deletions are.
+
+        What cannot be read just now stays doubtful, if it does not wait; gives what stood in its way.
+        """
         self._heed_deletions(attempts)
         doubtful = [attempt for attempt in _open(attempts) if attempt.doubtful or self._was_told(attempt)]
         found = await self._reading.commanded([attempt.command for attempt in doubtful], priority)
+        unread, missing = [], []
         for attempt, shown in zip(doubtful, found, strict=True):
-            if shown is not None:
+            if isinstance(shown, Refused):
+                unread.append(Written("not_yet", error=shown))
+                attempt.doubtful, attempt.waits = True, self._waiting.take(attempt.command, shown)
+            elif shown is not None:
                 attempt.results.append(await self._found(attempt, shown, priority))
-        missing = _open(doubtful)
+            else:
+                missing.append(attempt)
         if missing:
             await self._read_deletions()
             self._heed_deletions(missing)
         for attempt in missing:
             attempt.doubtful = False
+        return unread
 
     async def _found(self, attempt: _Attempt, shown: Shown, priority: Priority) -> ApplyResult:
         contact = None
@@ -145,14 +180,15 @@ class Creates:
     async def _heed(self, attempts: Sequence[_Attempt], written: Sequence[Written], priority: Priority) -> None:
         rows: list[Shown] = []
         for attempt, each in zip(attempts, written, strict=True):
-            attempt.doubtful = each.fate in ("condition", "unknown")
+            said_before, attempt.said_to_exist = attempt.said_to_exist, each.fate in ("taken", "condition")
+            attempt.doubtful = attempt.said_to_exist or each.fate == "unknown"
             if each.fate == "done":
                 attempt.results.append(answers.created(attempt.command, attempt.record))
                 if each.row is not None:
                     rows.append(self._reading.shown(each.row, await self._reading.columns(attempt.command)))
-            elif each.fate in ("refused", "missing"):
+            elif each.fate in ("refused", "missing") or (said_before and attempt.said_to_exist):
                 attempt.results.append(_refused(attempt.command, each))
-            else:
+            elif not attempt.said_to_exist:
                 attempt.waits = self._waiting.take(attempt.command, each.error)
         await self._telling.tell(rows, priority=priority)
 

@@ -54,7 +54,7 @@ class Feed:
         self.read_to_end = False
         self._client, self._organisation, self._telling, self._journal = client, organisation, telling, journal
         self._clock, self._written_at = clock, clock()
-        self._reading = asyncio.Lock()
+        self._reading, self._restored = asyncio.Lock(), set[str]()
         self._positions = _starting(checkpoint, options)
         self._written = self._positions
 
@@ -168,7 +168,21 @@ class Feed:
                 rows.append(read_row(row, columns, self._organisation.ourselves))
             except UnreadableRow as error:
                 log.error("passed over: %s", error)
+        self._note_restored(rows)
         return rows, deleted
+
+    def _note_restored(self, rows: Sequence[Shown]) -> None:
+        """A record that was told as deleted never comes back, whatever Dynamics restores: that must not pass in silence."""
+        for row in rows:
+            known, record = self._journal.known.get(row.record.id), row.record
+            if known is None or known.state != "deleted" or row.version <= known.version or record.id in self._restored:
+                continue
+            self._restored.add(record.id)
+            log.warning(
+                "%s %s was deleted and is back in Dynamics: it is passed over from now on; sync its person again, or make a new record",
+                record.type,
+                record.id,
+            )
 
     async def _write_down_at_times(self) -> None:
         if self._positions != self._written and self._clock() - self._written_at >= CHECKPOINT_SECONDS:

@@ -20,21 +20,25 @@ class Reading:
     def __init__(self, client: DataverseClient, organisation: Organisation) -> None:
         self._client, self._organisation = client, organisation
 
-    async def commanded(self, commands: Sequence[ApplyCommand], priority: Priority) -> list[Shown | None]:
-        """The record of each command, with the columns that it writes; None where there is none."""
+    async def commanded(self, commands: Sequence[ApplyCommand], priority: Priority) -> list[Shown | Refused | None]:
+        """The record of each command, with the columns that it writes; None where there is none; else why it can't be read now."""
         try:
             return await self._commanded(commands, priority)
         except Refused:
             self._organisation.ask_again()  # perhaps a column is no more
             return await self._commanded(commands, priority)
 
-    async def records(self, records: Sequence[Record], priority: Priority) -> list[Shown | None]:
-        """Each of them; None where there is none."""
-        return await self._read(records, [await self._columns(record) for record in records], priority)
+    async def readable(self, records: Sequence[Record], priority: Priority) -> list[Shown]:
+        """Those of them that are there and can be read now."""
+        found = await self._read(records, [await self._columns(record) for record in records], priority)
+        return [each for each in found if isinstance(each, Shown)]
 
-    async def record(self, record: Record, priority: Priority) -> Shown | None:
-        """One of them."""
-        return (await self.records([record], priority))[0]
+    async def of(self, command: ApplyCommand, priority: Priority) -> Shown | None:
+        """A command's record; None where there is none. Raises Refused where it can't be read now."""
+        [found] = await self.commanded([command], priority)
+        if isinstance(found, Refused):
+            raise found
+        return found
 
     async def columns(self, command: ApplyCommand) -> Columns:
         """What is read of a command's record."""
@@ -44,18 +48,21 @@ class Reading:
         """A row, read."""
         return read_row(row, columns, self._organisation.ourselves)
 
-    async def _commanded(self, commands: Sequence[ApplyCommand], priority: Priority) -> list[Shown | None]:
+    async def _commanded(self, commands: Sequence[ApplyCommand], priority: Priority) -> list[Shown | Refused | None]:
         columns = [await self.columns(command) for command in commands]
         return await self._read([record_of(command) for command in commands], columns, priority)
 
     async def _read(
         self, records: Sequence[Record], columns: Sequence[Columns], priority: Priority
-    ) -> list[Shown | None]:
-        wanted = [
-            Wanted(each.entity_set, record.id, each.select) for each, record in zip(columns, records, strict=True)
+    ) -> list[Shown | Refused | None]:
+        parts = [
+            Wanted(each.entity_set, record.id, each.select).part for each, record in zip(columns, records, strict=True)
         ]
-        found = await self._client.records(wanted, priority=priority)
-        return [None if row is None else self.shown(row, each) for row, each in zip(found, columns, strict=True)]
+        found = await self._client.tried(parts, priority=priority)
+        return [
+            row if row is None or isinstance(row, Refused) else self.shown(row, each)
+            for row, each in zip(found, columns, strict=True)
+        ]
 
     async def _columns(self, record: Record) -> Columns:
         kind: RecordType = "contact" if record.type == "contact" else "lead"

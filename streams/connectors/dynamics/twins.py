@@ -19,6 +19,10 @@ class Twins:
     def __init__(self, client: DataverseClient, organisation: Organisation) -> None:
         self._client, self._organisation = client, organisation
 
+    def addresses(self, command: ApplyCommand) -> set[str]:
+        """Those by which its twins are searched, so that equal ones are one: Dataverse compares without regard to case."""
+        return {email.strip().casefold() for email, _, _ in self._asked(command)}
+
     async def of(self, commands: Sequence[ApplyCommand], priority: Priority) -> dict[str, Shown]:
         """The twin of each command that has one, by the command's id."""
         asked: list[tuple[ApplyCommand, Columns, Part]] = []
@@ -32,10 +36,7 @@ class Twins:
         return {each: _best(twins, persons[each]) for each, twins in found.items() if twins}
 
     async def _queries(self, command: ApplyCommand) -> AsyncIterator[tuple[Columns, Part]]:
-        for email_of_lead, email_of_contact in self._email_columns():
-            email = (command.fields or {}).get(email_of_lead)
-            if command.dedupe is None or not isinstance(email, str) or not email:
-                continue
+        for email, email_of_lead, email_of_contact in self._asked(command):
             names: Mapping[str, str | None] = {"lead": email_of_lead, "contact": email_of_contact}
             for columns in (await self._organisation.columns()).values():
                 if (name := names[columns.kind]) in columns.stated:
@@ -43,10 +44,13 @@ class Twins:
                     target = f"{columns.entity_set}?{selecting(columns.select)}&{filtering(condition)}"
                     yield columns, Part("GET", target, READING)
 
-    def _email_columns(self) -> Iterator[tuple[str, str | None]]:
+    def _asked(self, command: ApplyCommand) -> Iterator[tuple[str, str, str | None]]:
+        """An address of the command's, and the columns of lead and contact that may hold it too."""
         for rule in self._organisation.policy.fields.values():
-            if rule.type == "email" and rule.lead is not None:
-                yield rule.lead, rule.contact
+            if command.dedupe is not None and rule.type == "email" and rule.lead is not None:
+                email = (command.fields or {}).get(rule.lead)
+                if isinstance(email, str) and email:
+                    yield email, rule.lead, rule.contact
 
     def _open(self, columns: Columns, answer: WebRow) -> Iterator[Shown]:
         rows = (read_row(row, columns, self._organisation.ourselves) for row in answer.get("value", []))

@@ -19,6 +19,9 @@ from streams.connectors.pacing import Priority
 from streams.connectors.rest import Refused
 from streams.sync.messages import ApplyCommand, ApplyResult
 
+Met = tuple[ApplyCommand, Written]
+"""A command, and what became of its write."""
+
 
 class Updates:
     """Carries out updates."""
@@ -38,24 +41,29 @@ class Updates:
     async def carry_out(self, commands: Sequence[ApplyCommand], priority: Priority) -> list[ApplyResult]:
         """The answers; what landed needs none, its row is told."""
         results: list[ApplyResult] = []
-        rounds, left = Writes(self._client), list(commands)
+        rounds, missed = Writes(self._client, all(map(self._waiting.has, commands))), set[str]()
+        left = list(commands)
         while left:
-            writes, answered = await self._judge(left, priority)
-            results += answered
+            writes, met, answered = await self._judge(left, priority)
             written = await rounds.carry_out([await self._part(write) for write in writes], priority)
-            left, answered = await self._heed(writes, written, priority)
-            results += answered
-            await rounds.pause(written)
+            met += zip((write.command for write in writes), written, strict=True)
+            left, more = await self._heed(met, missed, priority)
+            results += [*answered, *more]
+            await rounds.pause([each for _, each in met] if left else [])
         return results
 
     async def _judge(
         self, commands: Sequence[ApplyCommand], priority: Priority
-    ) -> tuple[list[Write], list[ApplyResult]]:
-        shown = await self._reading.commanded(commands, priority)
-        decided = [await self._decide(*each, priority) for each in zip(commands, shown, strict=True)]
-        await self._tell_old_news(decided, shown, priority)
+    ) -> tuple[list[Write], list[Met], list[ApplyResult]]:
+        """What is to be written, what could not even be read, and what is answered."""
+        found = [*zip(commands, await self._reading.commanded(commands, priority), strict=True)]
+        unread = [(command, Written("not_yet", error=row)) for command, row in found if isinstance(row, Refused)]
+        read = [(command, row) for command, row in found if not isinstance(row, Refused)]
+        decided = [await self._decide(command, row, priority) for command, row in read]
+        await self._tell_old_news(decided, [row for _, row in read], priority)
         return (
             [each for each in decided if isinstance(each, Write)],
+            unread,
             [each for each in decided if isinstance(each, ApplyResult)],
         )
 
@@ -78,18 +86,25 @@ class Updates:
         return decide_update(command, shown, contact, columns, self._organisation.policy)
 
     async def _heed(
-        self, writes: Sequence[Write], written: Sequence[Written], priority: Priority
+        self, met: Sequence[Met], missed: set[str], priority: Priority
     ) -> tuple[list[ApplyCommand], list[ApplyResult]]:
-        """What must be judged again, and what is answered."""
+        """What must be judged again, and what is answered.
+
+        `missed`: the commands of those that were answered 404 before. The record was there when it was read since; so a second
+        404 is about something else, to which a plug-in points perhaps.
+        """
         again, results, rows = [], [], []
-        for write, each in zip(writes, written, strict=True):
+        for command, each in met:
             if each.fate == "done":
                 if each.row is not None:
-                    rows.append(self._reading.shown(each.row, await self._reading.columns(write.command)))
-            elif each.fate == "refused" and isinstance(each.error, Refused):
-                results.append(answers.refused_by(write.command, each.error))
-            elif not self._waiting.take(write.command, each.error):
-                again.append(write.command)
+                    rows.append(self._reading.shown(each.row, await self._reading.columns(command)))
+            elif each.fate == "missing" and command.command_id not in missed:
+                missed.add(command.command_id)
+                again.append(command)
+            elif each.fate in ("refused", "taken", "missing") and isinstance(each.error, Refused):
+                results.append(answers.refused_by(command, each.error))
+            elif not self._waiting.take(command, each.error):
+                again.append(command)
         await self._telling.tell(rows, priority=priority)
         return again, results
 

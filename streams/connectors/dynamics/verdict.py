@@ -29,7 +29,8 @@ class Verdict(Enum):
     UNKNOWN = "unknown"
 
 
-NOT_YET_STATUSES = frozenset({401, 403, 429})
+FORBIDDEN, THROTTLED = 403, 429
+NOT_YET_STATUSES = frozenset({401, FORBIDDEN, THROTTLED})
 
 
 def verdict_of(answer: Answer) -> Verdict:
@@ -50,6 +51,11 @@ def refusal_of(answer: Answer) -> Refused:
     error = _error_of(answer)
     code = str(error.get("code") or f"http_{answer.status}")
     return Refused(code, str(error.get("message") or f"HTTP {answer.status}"), answer.status)
+
+
+def may_pass(error: Refused) -> bool:
+    """Whether it is no judgement of a record: the same call may be answered otherwise another time. (A 429 is about nobody.)"""
+    return error.status in (401, FORBIDDEN, 408) or error.status >= 500
 
 
 def retry_after_seconds(answer: Answer, default: float = RETRY_AFTER_SECONDS) -> float:

@@ -1,8 +1,8 @@
-"""Commands that Dynamics forbids (403), or breaks over (5xx), for one record: they wait, with what follows them of their person.
+"""Commands that Dynamics forbids (403), or breaks over (5xx, no answer), for one record: they wait, with what follows of their person.
 
 The others go on. How far a lane has come says which of its commands wait, so a restart gives them again, and no others. Where too
 many wait, it is no matter of single records any more: then the lane waits with them.
-(Design, "Validation": 403 and 5xx are the applier's to wait out, and other people are not held up.)
+(Design, "Validation": 401, 403 and 5xx are the applier's to wait out, and other people are not held up.)
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
+from streams.connectors.dynamics.calling import told
+from streams.connectors.dynamics.verdict import may_pass
 from streams.connectors.lanes import Given
-from streams.connectors.rest import Refused
+from streams.connectors.rest import CallFailed, OutcomeUnknown, Refused
 from streams.sync.messages import ApplyCommand
 
 log = logging.getLogger(__name__)
 
 WAITING_MAX = 500
-FORBIDDEN, SERVER_ERROR = 403, 500
 
 
 class Waiting:
@@ -46,16 +47,18 @@ class Waiting:
                 fresh.append(given)
         return fresh
 
-    def take(self, command: ApplyCommand, error: object) -> bool:
-        """Whether it waits now, since it was itself answered 403 or 5xx. False: otherwise, or where too many wait already."""
-        if not isinstance(error, Refused) or not (error.status == FORBIDDEN or error.status >= SERVER_ERROR):
+    def has(self, command: ApplyCommand) -> bool:
+        """Whether it has waited, and is tried again now: whoever else is of its person stands behind it."""
+        return command.person_key in self._queues
+
+    def take(self, command: ApplyCommand, error: CallFailed | None) -> bool:
+        """Whether it waits now. `error`: of its own call, where that says nothing for good. False: otherwise, or where too many wait."""
+        if not isinstance(error, OutcomeUnknown) and not (isinstance(error, Refused) and may_pass(error)):
             return False
         if command.person_key not in self._queues:
             if len(self) >= WAITING_MAX:
                 return False
-            log.warning(
-                "Dynamics, %s %s: HTTP %d %s; it waits, the others go on", *_named(command), error.status, error.code
-            )
+            log.warning("Dynamics, %s %s: %s; it waits, the others go on", *_named(command), told(error))
             self._queues[command.person_key] = deque([replace(self._at_hand[command.person_key], maybe_done=True)])
             self.some.set()
         self._taken.add(command.command_id)

@@ -1,4 +1,8 @@
-"""Many writes in one batch: each has its own answer, and a batch that brings none leaves every one of them in doubt."""
+"""Many writes in one batch: each has its own answer, and a batch that brings none leaves every one of them in doubt.
+
+One write that outlasts our patience every time would leave all those in doubt that travel with it. So after a few such rounds each
+goes alone, and one that still brings no answer is in the way of nobody but itself: its command waits (`waiting`).
+"""
 
 from __future__ import annotations
 
@@ -8,27 +12,34 @@ from typing import Any, Literal
 
 from streams.connectors.dynamics.batch import Part
 from streams.connectors.dynamics.client import REPRESENTATION, DataverseClient, WebRow
-from streams.connectors.dynamics.verdict import Verdict, refusal_of, verdict_of
+from streams.connectors.dynamics.side_by_side import side_by_side
+from streams.connectors.dynamics.verdict import Verdict, may_pass, refusal_of, verdict_of
 from streams.connectors.pacing import Priority
-from streams.connectors.rest import Answer, CallFailed, OutcomeUnknown
+from streams.connectors.rest import Answer, CallFailed, OutcomeUnknown, Refused
 
 ENDPOINT = "PATCH in $batch"
-DUPLICATE_CODES = frozenset({"0x80040333", "0x80040237", "0x80060892"})
-"""A duplicate rule or a unique key: 412 as well, but nothing that reading the record again would change."""
+DUPLICATE_RULE = "0x80040333"
+KEY_CODES = frozenset({"0x80040237", "0x80060892"})
+"""A key is taken. Of a create that may be the record's own, made by an earlier try of it: 0x80040237 is `If-None-Match: *` too."""
 ROUNDS_AT_ONCE = 3
 """So often a write is tried again at once whose record changed meanwhile."""
+TOGETHER_MAX, IN_VAIN_MAX = 2, 4
+"""So often writes go together without an answer before each goes alone; and so often one is tried, in all, before its command waits."""
 
-Fate = Literal["done", "refused", "condition", "missing", "not_yet", "unknown"]
+Fate = Literal["done", "refused", "taken", "condition", "missing", "not_yet", "unknown"]
+"""`taken`: a key is; `condition`: a 412 that says no more than that the record is another than it was thought to be."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """What became of one write. `row`: the record as it is then, where Dataverse gave it; `error`: why it was not done."""
+    """What became of one write. `row`: the record as it is then, where Dataverse gave it.
+
+    `error`: why it was not done; None too where only others may be why nothing is known.
+    """
 
     fate: Fate
     row: WebRow | None = None
     error: CallFailed | None = None
-    reply: Answer | None = None
 
 
 def patch(target: str, condition: Mapping[str, str], body: Mapping[str, Any]) -> Part:
@@ -37,32 +48,38 @@ def patch(target: str, condition: Mapping[str, str], body: Mapping[str, Any]) ->
 
 
 class Writes:
-    """The writes of a few commands, in as many rounds as it takes."""
+    """The writes of a few commands, in as many rounds as it takes. `have_waited`: one more round without an answer is enough."""
 
-    def __init__(self, client: DataverseClient) -> None:
+    def __init__(self, client: DataverseClient, have_waited: bool = False) -> None:
         self._client, self._waits, self._rounds = client, client.caller.waits(), 0
+        self._in_vain = IN_VAIN_MAX - 1 if have_waited else 0
+        self._unanswered: OutcomeUnknown | None = None
 
     async def carry_out(self, parts: Sequence[Part], priority: Priority) -> list[Written]:
         """One round: what became of each. `pause` before the next."""
+        self._unanswered = None
         if not parts:
             return []
+        batches = [parts] if self._in_vain < TOGETHER_MAX else [[part] for part in parts]
+        written = await side_by_side([self._one_batch(batch, priority) for batch in batches])
+        self._in_vain += self._unanswered is not None
+        return [each for batch in written for each in batch]
+
+    async def _one_batch(self, parts: Sequence[Part], priority: Priority) -> list[Written]:
         try:
             return [_written(reply) for reply in await self._client.batch(parts, priority=priority)]
         except OutcomeUnknown as error:
-            return [Written("unknown", error=error)] * len(parts)
+            self._unanswered = error
+            return [Written("unknown", error=error if self._in_vain + 1 >= IN_VAIN_MAX else None)] * len(parts)
 
     async def pause(self, written: Sequence[Written]) -> None:
-        """Wait, where some could not be carried out just now, or have been in vain again and again. Raises Refused."""
+        """Wait, where some could not be carried out just now, or have been in vain again and again."""
         self._rounds += 1
-        replies = [each.reply for each in written if each.reply is not None]
-        unknown = next((each.error for each in written if each.fate == "unknown" and each.reply is None), None)
-        changed = next((each.error for each in written if each.fate == "condition"), None)
-        if unknown is not None:
-            await self._client.caller.wait(ENDPOINT, unknown, self._waits)
-        elif replies:
-            await self._client.wait_for_parts(ENDPOINT, replies, self._waits)
-        elif changed is not None and self._rounds > ROUNDS_AT_ONCE:
-            await self._client.caller.wait(ENDPOINT, changed, self._waits)
+        passing = [each.error for each in written if isinstance(each.error, Refused) and may_pass(each.error)]
+        changed = [each.error for each in written if each.fate == "condition" and self._rounds > ROUNDS_AT_ONCE]
+        errors = [self._unanswered, *passing, *changed] if written else []
+        if error := next(filter(None, errors), None):
+            await self._client.caller.wait(ENDPOINT, error, self._waits)
         else:
             self._client.caller.well(ENDPOINT)
 
@@ -74,7 +91,9 @@ def _written(reply: Answer) -> Written:
         return Written("done", row if isinstance(row, dict) else None)
     error = refusal_of(reply)
     if verdict is not Verdict.REFUSED:
-        return Written("not_yet" if verdict is Verdict.NOT_YET else "unknown", error=error, reply=reply)
-    if reply.status == 412 and error.code not in DUPLICATE_CODES:
+        return Written("not_yet" if verdict is Verdict.NOT_YET else "unknown", error=error)
+    if error.code in KEY_CODES:
+        return Written("taken", error=error)
+    if reply.status == 412 and error.code != DUPLICATE_RULE:
         return Written("condition", error=error)
     return Written("missing" if reply.status == 404 else "refused", error=error)

@@ -89,8 +89,8 @@ def stale() -> ApiError:
 
 
 def exists_already() -> ApiError:
-    """`If-None-Match: *` on a record that exists."""
-    return ApiError(412, "0x80060891", "A record with matching key values already exists.")
+    """`If-None-Match: *` on a record that exists, or an id that is taken."""
+    return ApiError(412, "0x80040237", "A record with matching key values already exists.")
 
 
 def duplicate() -> ApiError:

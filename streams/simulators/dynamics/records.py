@@ -77,7 +77,7 @@ def post(instance: DynamicsInstance, table: Table, call: Call, who: str) -> Repl
     chosen = body.get(table.primary_id)
     record_id = instance.new_id() if chosen is None else str(chosen).lower()
     if record_id in instance.records:
-        raise ApiError(412, "0x80040237", "A record with matching key values already exists.")
+        raise exists_already()
     return _create(instance, table, body, record_id, call, who)
 
 

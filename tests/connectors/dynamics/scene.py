@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from schemas.identity import dynamics_id_of, key_of
 from schemas.vocabulary import DYNAMICS
 from streams.connectors.dynamics.applier import Applier
+from streams.connectors.dynamics.batch import Part
 from streams.connectors.dynamics.client import DataverseClient
 from streams.connectors.dynamics.feed import Feed
 from streams.connectors.dynamics.organisation import Organisation
@@ -22,6 +23,7 @@ from streams.connectors.dynamics.telling import Telling
 from streams.connectors.lanes import Given, InHand
 from streams.connectors.options import Options
 from streams.connectors.pacing import Pace, Pacer, Priority
+from streams.connectors.rest import Answer, CallFailed
 from streams.connectors.settings import DynamicsConnection
 from streams.demo.record import HeldRecord
 from streams.demo.stock import stock_saving
@@ -100,6 +102,33 @@ class Scene:
         entry = await self.applier.apply(given, Priority.FIRST)
         await self.journal.write(entry)
         return list(entry.results)
+
+    async def see_through(self, *commands: ApplyCommand, maybe_done: bool = False) -> list[ApplyResult]:
+        """Carry out commands, those that wait too, and give the answers."""
+        before = len(self.journal.results)
+        await self.apply(*commands, maybe_done=maybe_done)
+        while self.applier.waiting:
+            await self.applier.try_again()
+        return self.journal.results[before:]
+
+    def answer_instead(self, record_id: str, answer: Answer | CallFailed, *, writes: bool) -> Callable[[], None]:
+        """Every operation that writes a record, or that reads it, is answered so, or ends its whole batch so; gives what ends that."""
+        client = self.clients[-1]
+        batch = client.batch
+
+        async def instead(parts: Sequence[Part], **members: Any) -> list[Answer]:
+            is_meant = [record_id in part.target and part.writes is writes for part in parts]
+            others = [part for part, is_it in zip(parts, is_meant, strict=True) if not is_it]
+            there = iter(await batch(others, **members))
+            if any(is_meant) and isinstance(answer, CallFailed):
+                raise answer
+            return [answer if is_it else next(there) for is_it in is_meant]  # type: ignore[misc]
+
+        def end() -> None:
+            client.batch = batch  # type: ignore[method-assign]
+
+        client.batch = instead  # type: ignore[method-assign]
+        return end
 
     async def read(self) -> list[SourceChange]:
         """Read the feed once, and give what was told by that."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
+from streams.connectors.rest import Refused
 from tests.connectors.dynamics.scene import SAM, create, delete, qualify, scene
 
 
@@ -34,7 +36,7 @@ async def test_a_lead_is_qualified_once(fault: str) -> None:
         leads = [made.lead() for _ in range(10)]
         made.faults.plan.shares[fault] = 0.5  # type: ignore[index]
         commands = [qualify(held.record, person=f"p-{n}") for n, held in enumerate(leads)]
-        first = {answer.person_key: answer for answer in await made.apply(*commands)}
+        first = {answer.person_key: answer for answer in await made.see_through(*commands)}
         made.faults.plan.shares[fault] = 0.0  # type: ignore[index]
         again = {answer.person_key: answer for answer in await made.apply(*commands, maybe_done=True)}
         assert {answer.answer for answer in first.values()} <= {"created", "superseded"}
@@ -70,10 +72,27 @@ async def test_a_deleted_record_is_told_at_once(fault: str | None) -> None:
         await made.read()
         if fault is not None:
             made.faults.plan.shares[fault] = 0.7  # type: ignore[index]
-        answers = await made.apply(delete(held.record))
+        answers = await made.see_through(delete(held.record))
         assert [answer.answer for answer in answers] in ([], ["gone"]) and held.id not in made.instance.records
         made.faults.plan.shares.clear()  # type: ignore[attr-defined]
         await made.read()
         assert [change.kind for _, change in made.journal.changes] == ["created", "deleted"]
         [again] = await made.apply(delete(held.record))
         assert (again.answer, again.gone) == ("gone", "deleted")
+
+
+async def test_a_404_says_that_a_record_is_deleted_only_where_it_is() -> None:
+    """A plug-in points to something that was deleted: the record is read again, lives on, and its edits are told."""
+    async with scene() as made:
+        held = made.lead(jobtitle="CIO")
+        await made.start()
+        await made.read()
+
+        async def plug_in(*_arguments: Any, **_members: Any) -> None:
+            raise Refused("0x80040217", "account With Id = 0a8b5d0e Does Not Exist", 404)
+
+        made.clients[0].delete = plug_in  # type: ignore[method-assign]
+        [answer] = await made.apply(delete(held.record))
+        assert (answer.answer, answer.code) == ("refused", "0x80040217")
+        made.edit(held, jobtitle="CEO")
+        assert [change.kind for change in await made.read()] == ["updated"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 from aiohttp import web
@@ -69,6 +71,28 @@ async def test_an_operation_of_a_batch_that_is_throttled_holds_back_everybody_to
         client = made.client(pacer=Pacer(PACE, clock, clock.sleep), sleep=clock.sleep)
         found = await client.records([Wanted("leads", held.id, ("jobtitle",)) for held in leads])
         assert [row and row["jobtitle"] for row in found] == ["0", "1", "2", "3", "4"]
+
+
+async def test_nobody_reads_on_before_the_retry_after_of_an_operation_is_over() -> None:
+    """Scenario 59, within a batch: some operations were answered before the limit was met, and the rest waits all the same."""
+    clock, batches = Clock(), list[float]()
+
+    async def batch(request: web.Request) -> web.Response:
+        batches.append(clock.now)
+        count = (await request.text()).count("GET /api")
+        throttled = ("429 Too Many Requests\r\nRetry-After: 17", '{"error":{"code":"0x80072321","message":"m"}}')
+        answers = [("200 OK", '{"jobtitle":"CTO"}') if n < 2 else throttled for n in range(count)]
+        parts = [f"--b\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 {h}\r\n\r\n{body}\r\n" for h, body in answers]
+        return web.Response(
+            text="".join([*parts, "--b--\r\n"]), headers={"Content-Type": "multipart/mixed; boundary=b"}
+        )
+
+    async with stand_in({"/api/data/v9.2/$batch": batch}) as address, scene() as made:
+        made.address = address
+        client = made.client(pacer=Pacer(PACE, clock, clock.sleep), sleep=clock.sleep)
+        found = await client.records([Wanted("leads", str(n), ("jobtitle",)) for n in range(5)])
+        assert [row and row["jobtitle"] for row in found] == ["CTO"] * 5
+    assert [later - earlier for earlier, later in pairwise(batches)] == pytest.approx([17.0, 17.0], abs=0.1)
 
 
 async def test_a_read_is_made_again_until_it_is_answered() -> None:
@@ -170,16 +194,10 @@ async def test_no_connection_is_no_doubt() -> None:
 async def test_what_an_intermediary_answers_says_nothing_about_a_record() -> None:
     """A 404 without Dataverse's error is no deletion."""
 
-    async def token(_request: web.Request) -> web.Response:
-        return web.json_response({"access_token": "t", "expires_in": 3599})
-
     async def anything(_request: web.Request) -> web.Response:
         return web.Response(status=404, text="<html>no such site</html>")
 
-    app = web.Application()
-    app.router.add_post(f"/{TENANT}/oauth2/v2.0/token", token)
-    app.router.add_route("*", "/{path:.*}", anything)
-    async with serving(app) as address, scene() as made:
+    async with stand_in({"/{path:.*}": anything}) as address, scene() as made:
         made.address = address
         client = made.client(patient=False)
         with pytest.raises(OutcomeUnknown):
@@ -232,6 +250,21 @@ async def test_no_secret_is_told(caplog: pytest.LogCaptureFixture) -> None:
         good = [*made.tokens._good_until]
     text = "\n".join([*told, caplog.text])
     assert good and not [secret for secret in (SECRET, "a value", *good) if secret in text]
+
+
+@asynccontextmanager
+async def stand_in(answering: Mapping[str, Callable[[web.Request], Awaitable[web.Response]]]) -> AsyncIterator[str]:
+    """What answers in place of an organisation, by path, with tokens for everybody; gives its address."""
+
+    async def token(_request: web.Request) -> web.Response:
+        return web.json_response({"access_token": "t", "expires_in": 3599})
+
+    app = web.Application()
+    app.router.add_post(f"/{TENANT}/oauth2/v2.0/token", token)
+    for path, answer in answering.items():
+        app.router.add_route("*", path, answer)
+    async with serving(app) as address:
+        yield address
 
 
 async def until(condition: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds_max: float = 10.0) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,9 @@ import pytest
 
 from schemas.identity import person_key_of
 from schemas.vocabulary import DYNAMICS
+from streams.connectors.dynamics import applier
+from streams.connectors.dynamics.batch import Part
+from streams.connectors.rest import Answer, OutcomeUnknown
 from streams.policy.files import default_policy
 from tests.connectors.dynamics.scene import ADA, SAM, Scene, create, new_person, scene
 from tests.connectors.journal import FakeJournal
@@ -56,12 +60,45 @@ async def test_a_create_whose_outcome_is_unknown_makes_one_record(fault: str) ->
         await made.start()
         made.faults.plan.shares[fault] = 0.5  # type: ignore[index]
         commands = [create(new_person()) for _ in range(20)]
-        answers = await made.apply(*commands)
+        answers = await made.see_through(*commands)
         assert {answer.answer for answer in answers} <= {"created", "superseded"} and len(answers) == 20
         assert {*made.instance.records} == {command.record.id for command in commands}
         made.faults.plan.shares[fault] = 0.0  # type: ignore[index]
         await made.read()
         assert all(kinds(made, command.record.id) == ["linked", "created"] for command in commands)
+
+
+@pytest.mark.parametrize("status", [412, 500])
+async def test_a_create_that_comes_through_after_it_was_looked_for_is_not_refused(status: int) -> None:
+    """The first try was lost and not yet there; then it was, and the second is told that its key is taken: its own record has it."""
+    async with scene() as made:
+        await made.start()
+        client, command = made.clients[0], create()
+        batch, lost = client.batch, list[Sequence[Part]]()
+
+        async def late(parts: Sequence[Part], **members: Any) -> list[Answer]:
+            if not any(part.writes for part in parts):
+                return await batch(parts, **members)
+            lost.append(parts)
+            if len(lost) == 1:
+                raise OutcomeUnknown("timed out")
+            await batch(lost[0], **members)
+            return [replace(answer, status=status) for answer in await batch(parts, **members)]
+
+        client.batch = late  # type: ignore[method-assign]
+        [answer] = await made.apply(command)
+        assert (answer.answer, answer.record, len(lost)) == ("superseded", command.record, 2)
+        assert kinds(made, command.record.id) == ["linked", "created"]
+
+
+async def test_a_key_that_another_record_has_is_a_refusal() -> None:
+    """The record is looked for once; where it is not there, and the key is still taken, somebody else has it."""
+    async with scene(alternate_keys={"lead": (("emailaddress1",),)}) as made:
+        made.lead(emailaddress1="p-1@example.com")
+        await made.start()
+        [answer] = await made.apply(create())
+        assert (answer.answer, answer.code) == ("refused", "0x80060892") and len(made.instance.records) == 1
+        assert made.instance.calls["batch PATCH leads(id)"] == 2
 
 
 async def test_a_create_that_was_done_before_a_crash_is_not_done_again() -> None:
@@ -224,6 +261,26 @@ async def test_a_twin_is_linked_where_the_policy_asks_for_it() -> None:
 
 def replace_command(command: Any) -> Any:
     return msgspec.structs.replace(command, command_id="another", revision=2)
+
+
+@pytest.mark.parametrize("together", ["in one batch", "in two batches", "in two lanes"])
+async def test_two_with_one_address_who_come_together_are_one_record(together: str, monkeypatch: Any) -> None:
+    """The second is searched for when the first is made; those with other addresses do not wait for it, nor the other way round."""
+    if together == "in two batches":
+        monkeypatch.setattr(applier, "PARTS_MAX", 1)
+    async with scene(policy=with_dedupe(default_policy())) as made:
+        await made.start()
+        emails = {"p-1": "ada@example.com", "p-2": "Ada@Example.com", "p-3": "charles@example.com"}
+        commands = [
+            create(person, fields={"lastname": "Lovelace", "emailaddress1": email}, dedupe="email")
+            for person, email in emails.items()
+        ]
+        waves = [[each] for each in commands] if together == "in two lanes" else [commands]
+        applied = await asyncio.gather(*[made.apply(*wave) for wave in waves])
+        answers = {answer.person_key: answer for each in applied for answer in each}
+        assert sorted(answer.answer for answer in answers.values()) == ["created", "created", "linked"]
+        [twin] = [answer for answer in answers.values() if answer.answer == "linked"]
+        assert {twin.person_key, twin.twin_person_key} == {"p-1", "p-2"} and len(made.instance.records) == 2
 
 
 @pytest.mark.parametrize("is_known", [True, False])

@@ -320,6 +320,24 @@ async def test_a_disqualified_lead_is_a_row_like_any_other() -> None:
         assert made.journal.known.get(lead.id).state == "living"
 
 
+async def test_a_deleted_record_that_dynamics_restores_is_passed_over_and_named_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its person may have another record by then; but whoever restored it must be able to learn why nothing happens."""
+    async with scene() as made:
+        held = made.lead(jobtitle="CIO")
+        await made.start()
+        await made.read()
+        made.delete(held)
+        assert [change.kind for change in await made.read()] == ["deleted"] and "is back" not in caplog.text
+        back = made.instance.create_under("lead", held.id, SAM, {"lastname": "Lovelace"}, time.time())
+        assert await made.read() == []
+        made.edit(back, jobtitle="CEO")
+        assert await made.read() == []
+        told = [record.message for record in caplog.records if "is back in Dynamics" in record.message]
+        assert len(told) == 1 and told[0].startswith(f"lead {held.id} was deleted")
+
+
 async def test_what_was_created_and_deleted_between_two_readings_is_told_as_deleted() -> None:
     """Domain, D12: in its own stream; nobody's person takes notice. A second tombstone is no news."""
     async with scene() as made:

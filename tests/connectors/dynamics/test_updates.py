@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from schemas.vocabulary import OURSELVES
+from streams.connectors.rest import Answer
 from streams.demo.record import HeldRecord
 from tests.connectors.dynamics.scene import SAM, Scene, scene, update
+
+MISSING = Answer(404, b'{"error":{"code":"0x80040217","message":"account With Id = 0a8b5d0e Does Not Exist"}}')
 
 
 async def test_an_update_lands_and_its_row_is_told_at_once() -> None:
@@ -118,7 +121,7 @@ async def test_whatever_becomes_of_an_answer_each_write_happens_once(fault: str)
         await made.start()
         if fault == "throttled_429":
             made.faults.plan.shares[fault] = 0.2  # type: ignore[index]
-        answers = await made.apply(
+        answers = await made.see_through(
             *[update(h, 5, person=f"p-{n}", jobtitle=("CIO", "CTO")) for n, h in enumerate(leads)]
         )
         assert {answer.answer for answer in answers} <= {"superseded"}
@@ -161,6 +164,18 @@ async def test_each_refusal_has_its_code(values: dict[str, Any], code: str, fiel
         [answer] = await made.apply(update(held, **values))
         assert (answer.answer, answer.code, answer.field) == ("refused", code, field)
         assert held.revision is None
+
+
+async def test_a_404_that_is_not_about_the_record_is_a_refusal() -> None:
+    """A plug-in points to something that was deleted: the record is there when it is read again, and the lane goes on."""
+    async with scene() as made:
+        bad, good = made.lead(jobtitle="CIO"), made.lead(jobtitle="CIO")
+        await made.start()
+        made.answer_instead(bad.id, MISSING, writes=True)
+        commands = [update(h, person=f"p-{n}", jobtitle=("CIO", "CTO")) for n, h in enumerate((bad, good))]
+        [answer] = await asyncio.wait_for(made.apply(*commands), 10)
+        assert (answer.answer, answer.person_key, answer.code) == ("refused", "p-0", "0x80040217")
+        assert (bad.values["jobtitle"], good.values["jobtitle"]) == ("CIO", "CTO") and not made.applier.waiting
 
 
 async def test_what_could_be_told_to_nobody_is_not_written_over() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from aiokafka import TopicPartition
 
 from streams.connectors.dynamics import waiting
 from streams.connectors.dynamics.batch import Part
+from streams.connectors.dynamics.writing import IN_VAIN_MAX
 from streams.connectors.lanes import Given
 from streams.connectors.pacing import Priority
 from streams.connectors.progress import Place
-from streams.connectors.rest import Answer
+from streams.connectors.rest import Answer, OutcomeUnknown
 from tests.connectors.dynamics.scene import Scene, create, delete, qualify, scene, update
 
 BROKEN = Answer(500, b'{"error":{"code":"0x80040216","message":"An unexpected error occurred."}}')
@@ -71,20 +73,115 @@ async def test_a_record_over_which_dynamics_breaks_every_time_waits_too() -> Non
     async with scene() as made:
         bad, good = made.lead(jobtitle="CIO"), made.lead(jobtitle="CIO")
         await made.start()
-        batch = made.clients[0].batch
-
-        async def breaks(parts: Sequence[Part], **members: Any) -> list[Answer]:
-            answers = await batch([part for part in parts if bad.id not in part.target or not part.writes], **members)
-            there = iter(answers)
-            return [BROKEN if bad.id in part.target and part.writes else next(there) for part in parts]
-
-        made.clients[0].batch = breaks
+        end = made.answer_instead(bad.id, BROKEN, writes=True)
         commands = [update(h, person=f"p-{n}", jobtitle=("CIO", "CTO")) for n, h in enumerate((bad, good))]
         assert await made.apply(*commands) == [] and len(made.applier.waiting) == 1
         assert (bad.values["jobtitle"], good.values["jobtitle"]) == ("CIO", "CTO")
-        made.clients[0].batch = batch
+        end()
         await made.applier.try_again()
         assert bad.values["jobtitle"] == "CTO" and not made.applier.waiting
+
+
+async def test_a_write_that_outlasts_our_patience_every_time_waits_and_the_others_of_its_batch_are_done() -> None:
+    """It takes the answers of the others away, until each goes alone."""
+    async with scene() as made:
+        bad, *good = (made.lead(jobtitle="CIO") for _ in range(4))
+        await made.start()
+        end = made.answer_instead(bad.id, OutcomeUnknown("timed out"), writes=True)
+        commands = [update(h, person=f"p-{n}", jobtitle=("CIO", "CTO")) for n, h in enumerate((bad, *good))]
+        answers = await made.apply(*commands, create("p-9"))
+        assert {answer.answer for answer in answers} == {"superseded", "created"} and len(answers) == 4
+        assert len(made.applier.waiting) == 1 and bad.values["jobtitle"] == "CIO"
+        await made.applier.try_again()
+        assert len(made.applier.waiting) == 1 and made.clients[0].trouble is None
+        end()
+        await made.applier.try_again()
+        assert bad.values["jobtitle"] == "CTO" and not made.applier.waiting
+
+
+async def test_a_create_that_outlasts_our_patience_every_time_waits_and_is_found_when_it_was_done() -> None:
+    """The others of its batch are made."""
+    async with scene() as made:
+        await made.start()
+        bad, good = create("p-1"), create("p-2")
+        end = made.answer_instead(bad.record.id, OutcomeUnknown("timed out"), writes=True)
+        assert [answer.person_key for answer in await made.apply(bad, good)] == ["p-2"]
+        assert len(made.applier.waiting) == 1 and {*made.instance.records} == {good.record.id}
+        end()
+        await made.applier.try_again()
+        assert made.journal.results[-1].answer == "created" and not made.applier.waiting
+
+
+@pytest.mark.parametrize("operation", ["qualify", "delete"])
+async def test_an_action_over_which_dynamics_breaks_every_time_waits(operation: str) -> None:
+    """Nobody knows what it did, so it is read and tried a few times; then the others go on."""
+    async with scene() as made:
+        bad, good = made.lead(), made.lead(jobtitle="CIO")
+        await made.start()
+        client, tries = made.clients[0], 0
+        before = client.post, client.delete
+
+        async def breaks(*_arguments: Any, **_members: Any) -> Any:
+            nonlocal tries
+            tries += 1
+            raise OutcomeUnknown("HTTP 500")
+
+        client.post, client.delete = breaks, breaks
+        command = {"qualify": qualify(bad.record), "delete": delete(bad.record)}[operation]
+        assert await made.apply(command, update(good, person="p-2", jobtitle=("CIO", "CTO"))) == []
+        assert good.values["jobtitle"] == "CTO" and len(made.applier.waiting) == 1 and tries == IN_VAIN_MAX
+        await made.applier.try_again()
+        assert len(made.applier.waiting) == 1 and tries == IN_VAIN_MAX + 1 and client.trouble is None
+        client.post, client.delete = before
+        await made.applier.try_again()
+        assert not made.applier.waiting and (bad.id not in made.instance.records or bad.state == "qualified")
+
+
+async def test_in_an_outage_nobody_waits_apart() -> None:
+    """Nothing can be read either: that is no matter of single records, and the lane goes on where it was."""
+    async with scene() as made:
+        leads = [made.lead(jobtitle="CIO") for _ in range(5)]
+        await made.start()
+        batch = made.clients[0].batch
+
+        async def is_lost_from_the_first_write_on(parts: Sequence[Part], **members: Any) -> list[Answer]:
+            if any(part.writes for part in parts) and not made.calls.count(("POST $batch", "no_answer")):
+                made.faults.plan.shares["dropped_before"] = 1.0  # type: ignore[index]
+            return await batch(parts, **members)
+
+        made.clients[0].batch = is_lost_from_the_first_write_on
+        commands = [update(h, person=f"p-{n}", jobtitle=("CIO", "CTO")) for n, h in enumerate(leads)]
+        applying = asyncio.create_task(made.apply(*commands))
+        await until(lambda: made.calls.count(("POST $batch", "no_answer")) > 20)
+        assert not applying.done() and not made.applier.waiting
+        made.faults.plan.shares.clear()  # type: ignore[attr-defined]
+        assert await applying == [] and {held.values["jobtitle"] for held in leads} == {"CTO"}
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+@pytest.mark.parametrize("operation", ["update", "create", "qualify", "delete"])
+async def test_a_record_that_cannot_be_read_waits(operation: str, status: int) -> None:
+    """It was given to another business unit, perhaps. The records beside it are read, and written."""
+    async with scene() as made:
+        bad, good = made.lead(jobtitle="CIO"), made.lead(jobtitle="CIO")
+        await made.start()
+        command = {
+            "update": update(bad, jobtitle=("CIO", "CTO")),
+            "create": create(),
+            "qualify": qualify(bad.record),
+            "delete": delete(bad.record),
+        }[operation]
+        assert command.record is not None
+        end = made.answer_instead(command.record.id, replace(BROKEN, status=status), writes=False)
+        commands = command, update(good, person="p-2", jobtitle=("CIO", "CTO"))
+        assert await made.apply(*commands, maybe_done=True) == []
+        assert good.values["jobtitle"] == "CTO" and len(made.applier.waiting) == 1 and len(made.instance.records) == 2
+        end()
+        await made.applier.try_again()
+        assert not made.applier.waiting and made.clients[0].trouble is None
+        assert [each.answer for each in made.journal.results] == {"create": ["created"], "qualify": ["created"]}.get(
+            operation, []
+        )
 
 
 async def test_what_follows_of_the_same_person_waits_behind_it() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from schemas.vocabulary import DYNAMICS
 from streams.demo.record import HeldRecord
@@ -14,6 +14,7 @@ from streams.simulators.dynamics.instance import DynamicsInstance
 from streams.simulators.dynamics.tokens import DynamicsCredentials
 from streams.simulators.faults import Faults
 from streams.simulators.serving import serving
+from streams.sync.messages import ApplyCommand, ApplyResult
 from tests.connectors.dynamics.scene import SECRET, TENANT, Scene
 from tests.connectors.rest_world import BAD_LINES, RestWorld
 
@@ -64,6 +65,11 @@ class DynamicsWorld(RestWorld):
         app = build_dynamics_app(self.dynamics, faults, credentials=credentials)
         address = await stack.enter_async_context(serving(app))
         return await Scene(self.dynamics, faults, app, address, self.policy).start()
+
+    def carried_out(self, command: ApplyCommand, maybe_done: bool) -> Coroutine[Any, Any, list[ApplyResult]]:
+        """A command whose outcome stays unknown waits, and is tried again."""
+        found: Coroutine[Any, Any, list[ApplyResult]] = self.scene.see_through(command, maybe_done=maybe_done)
+        return found
 
     def note_told(self, record_id: str, version: int | None) -> None:
         self.dynamics.note_told(record_id, version)
