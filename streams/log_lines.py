@@ -1,15 +1,45 @@
-"""What a process says on standard error, and what it must not: at DEBUG, aiokafka writes out every message it sends."""
+"""What a process says on standard error, and what it must not.
+
+At DEBUG, aiokafka writes out every message it sends. While a broker is away, each of a worker's connections says so at each
+try, a hundred lines a second together: the same line is told once a minute.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
+import time
+from collections.abc import Callable
 
 FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+SELDOM_SECONDS = 60.0
+REMEMBERED = 1_000
+
+
+class Seldom(logging.Filter):
+    """Passes a line of aiokafka's unless the same one was passed a moment ago; what others say always."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._now, self._passed_at = now, dict[str, float]()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to tell it."""
+        if not record.name.startswith("aiokafka"):
+            return True
+        line, now = f"{record.name} {record.getMessage()}", self._now()
+        if now - self._passed_at.get(line, now - SELDOM_SECONDS) < SELDOM_SECONDS:
+            return False
+        if len(self._passed_at) >= REMEMBERED:
+            self._passed_at.clear()
+        self._passed_at[line] = now
+        return True
 
 
 def log_to_stderr(level: str) -> None:
     """From this level on, as the root logger's: left to a handler, every debug call would still build its record."""
     logging.basicConfig(level=level, format=FORM, stream=sys.stderr)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Seldom())
     if logging.getLogger().level < logging.INFO:
         logging.getLogger("aiokafka").setLevel(logging.INFO)

@@ -26,7 +26,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from streams.lane import Observer
-from streams.lane.observer import BatchDone
+from streams.lane.observer import SILENT_SECONDS, BatchDone
 from streams.metric_table import BATCH_RECORDS, BATCH_SECONDS, LABEL_VALUES, METRICS, Kind, MetricSpec
 from streams.tally import Tally
 
@@ -35,10 +35,6 @@ FAMILIES: Mapping[Kind, type[Any]] = {
     "gauge": GaugeMetricFamily,
     "histogram": HistogramMetricFamily,
 }
-
-
-SILENT_SECONDS = 30.0
-"""Lags are asked for every second. A worker that gets a tenth of what it needs has the answer within some seconds."""
 
 
 class UnlistedMetricError(Exception):

@@ -16,9 +16,9 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from streams.lane.observer import BatchDone
+from streams.lane.observer import SILENT_SECONDS, BatchDone
 from streams.metric_table import BATCH_SECONDS, LABEL_VALUES, METRICS, MetricSpec
-from streams.metrics import SILENT_SECONDS, Histogram, Metrics, TableCollector, UnlistedMetricError, family_of
+from streams.metrics import Histogram, Metrics, TableCollector, UnlistedMetricError, family_of
 from streams.tally import Tally
 
 UNITS = {

@@ -6,6 +6,9 @@ Callbacks run on the event loop between batches: they must be quick and must not
 from collections.abc import Mapping, Set
 from typing import NamedTuple
 
+SILENT_SECONDS = 30.0
+"""Without a lag for so long, Kafka is away. A worker that gets a tenth of what it needs has its answer within some seconds."""
+
 
 class BatchDone(NamedTuple):
     """One committed batch. Times in seconds; record timestamps in milliseconds since the epoch. `counted`: see `BatchResult`."""

@@ -12,11 +12,13 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from time import monotonic
 
 from streams.lane import collector
 from streams.lane.app import LaneApp
 from streams.lane.batch import LaneError
 from streams.lane.loops import new_event_loop
+from streams.lane.observer import SILENT_SECONDS
 from streams.lane.transport import LAG_SECONDS
 
 log = logging.getLogger(__name__)
@@ -138,12 +140,22 @@ async def _companions(app: LaneApp, rare_collector: bool) -> AsyncIterator[None]
 
 
 async def _report_lags(app: LaneApp) -> None:
+    answered, is_silent = monotonic(), False
     while True:
         await asyncio.sleep(LAG_SECONDS)
-        if app.flowing:
-            with contextlib.suppress(Exception):  # a rebalance may come between; the next second tells
-                app.lane_observer.lag(await app.consumer.lags())
+        try:
+            if app.flowing:
+                async with asyncio.timeout(SILENT_SECONDS):
+                    app.lane_observer.lag(await app.consumer.lags())
                 app.lane_observer.oldest(app.lanes.oldest_timestamps_ms())
+        except Exception:  # a rebalance may come between; the next second tells
+            if not is_silent and monotonic() - answered > SILENT_SECONDS:
+                is_silent = True
+                log.warning("Kafka has not answered for %.0f seconds; this worker waits until it does", SILENT_SECONDS)
+        else:
+            if is_silent:
+                log.info("Kafka answers again")
+            answered, is_silent = monotonic(), False
 
 
 def _was_busy(app: LaneApp) -> bool:
