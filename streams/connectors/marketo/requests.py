@@ -26,6 +26,8 @@ from pydantic import SecretStr
 
 from streams.codec import Unreadable, decode_source_change, encode
 from streams.connectors.journal import Entry, Journal, StreamChange
+from streams.connectors.known import KnownRecord, KnownRecords
+from streams.connectors.marketo.answers import person
 from streams.connectors.marketo.asked import (
     Asked,
     NotUnderstood,
@@ -159,7 +161,7 @@ class SyncPersonServer:
         known = self._journal.known
         people = await self._looked_up(people)
         changes = [StreamChange(each.lead_id, _readable(requested(each, known, at))) for each in people]
-        writing = asyncio.ensure_future(self._journal.write(Entry(asked=tuple(changes))))
+        writing = asyncio.ensure_future(self._journal.write(lambda known: _entry(changes, known)))
         writing.add_done_callback(self._note_failure)
         done, _ = await asyncio.wait({writing}, timeout=ANSWER_SECONDS_MAX)
         return bool(done) and not writing.cancelled() and writing.exception() is None
@@ -175,6 +177,15 @@ class SyncPersonServer:
         error = None if writing.cancelled() else writing.exception()
         if error is not None and self._failed is not None and not self._failed.done():
             self._failed.set_exception(error)
+
+
+def _entry(changes: Sequence[StreamChange], known: KnownRecords) -> Entry:
+    """The requests, and that there are these people: what fails for somebody new must find their log before the feed tells of them."""
+    unknown = [stream for stream, change in changes if known.get(stream) is None and change.person_key is None]
+    return Entry(
+        asked=tuple(changes),
+        records=tuple(KnownRecord(record=person(stream), stream=stream) for stream in dict.fromkeys(unknown)),
+    )
 
 
 def _readable(change: SourceChange) -> SourceChange:

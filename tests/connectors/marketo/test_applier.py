@@ -12,6 +12,8 @@ import pytest
 
 from schemas.identity import key_of, person_key_of
 from schemas.vocabulary import MARKETO, OURSELVES
+from streams.connectors.journal import Entry
+from streams.connectors.known import KnownRecord
 from streams.connectors.marketo.answers import field_named
 from streams.connectors.marketo.patience import Patience
 from streams.connectors.marketo.sending import ALONE_TRIES_MAX, Rounds, Send, Verdict
@@ -244,9 +246,12 @@ async def test_a_create_whose_record_was_deleted_is_gone() -> None:
         assert (result.answer, result.gone) == ("gone", "deleted") and made.of_key("p-1#1") == []
 
 
+@pytest.mark.parametrize("is_asked_for", [True, False])
 @pytest.mark.parametrize("is_read", [True, False])
-async def test_a_create_that_came_and_went_unseen_is_found_among_the_deletions(is_read: bool) -> None:
-    """Nobody knew the record: neither an entry of ours, nor a row, only the deletion of somebody of that name."""
+async def test_a_create_that_came_and_went_unseen_is_found_among_the_deletions(
+    is_read: bool, is_asked_for: bool
+) -> None:
+    """Nobody knew the record: neither an entry of ours, nor a row; a Sync Person perhaps, and the deletion of somebody of that name."""
     async with scene() as made:
         await made.start()
         made.journal.write, write = _lost, made.journal.write
@@ -254,6 +259,8 @@ async def test_a_create_that_came_and_went_unseen_is_found_among_the_deletions(i
         made.journal.write = write
         made.clock.now += 5
         [held] = made.of_key("p-1#1")
+        if is_asked_for:
+            await made.journal.write(Entry(records=(KnownRecord(record=held.record, stream=held.id),)))
         made.delete(held)
         if is_read:
             await made.read()

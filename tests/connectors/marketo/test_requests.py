@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
+from schemas.identity import person_key_of
 from schemas.vocabulary import MARKETO
 from streams.connectors.lanes import Given
 from streams.connectors.marketo import requests as requests_module
@@ -31,7 +32,8 @@ from streams.simulators.marketo.engine import CampaignEngine
 from streams.simulators.serving import serving
 from streams.sync.messages import SourceChange
 from tests.connectors.journal import FakeJournal
-from tests.connectors.marketo.scene import PACE, QUICK, create, scene
+from tests.connectors.marketo import test_activities as activities
+from tests.connectors.marketo.scene import PACE, QUICK, create, kinds, scene
 from tests.connectors.marketo.test_changes import known, told_before
 from tests.simulators.marketo.served import served
 
@@ -178,6 +180,30 @@ async def test_while_marketo_does_not_answer_requests_are_taken_as_they_are(capl
             assert (await it.post(WEBHOOK, CALL))[0] == 200
             assert [each.person_key for each in it.changes] == [None]
     assert "not found out in time" in caplog.text
+
+
+async def test_what_fails_for_somebody_new_stands_in_their_log_at_once() -> None:
+    """Scenario 48: the failure comes back before the feed has told of the person, of whom nothing is known but that they were asked for."""
+    async with scene() as made:
+        await activities.type_made(made)
+        await made.start()
+        held = made.person(jobTitle="x" * 120)
+        async with listening(made.journal, persons_in(made.connector)) as it:
+            assert (await it.post(WEBHOOK, {**CALL, "leadId": int(held.id)}))[0] == 200
+        writing = activities.lane(made)
+        await writing.write([activities.failure("a-1", person_key_of(MARKETO, held.id))])
+        assert [who for who, _, _ in activities.logged(made)] == [int(held.id)] and writing.skipped == 0
+        assert kinds(await made.read()) == ["created"]
+
+
+async def test_a_request_tells_nothing_new_of_who_is_known() -> None:
+    """Nor of a person of ours, of whom the applier will say more."""
+    journal = FakeJournal(MARKETO, known(told_before("775", key="p-7#2")))
+    async with listening(journal) as it:
+        assert (await it.post(WEBHOOK, CALL))[0] == 200
+        view = {"updatedAt": AT, "fields": {**EMPTY, "leadsyncKey": "p-9#1"}}
+        assert (await it.post(WEBHOOK, {**CALL, "leadId": 776, **view}))[0] == 200
+    assert len(journal.changes) == 2 and journal.records == []
 
 
 async def test_a_repeat_is_the_same_change() -> None:
