@@ -243,11 +243,11 @@ LIMITS: Mapping[str, Limit] = {
         OLDEST_FORGOTTEN,
     ),
     "HELD_ENTRIES_MAX": Limit(
-        "entries of an unfinished write that a connector holds",
+        "entries that a connector has read and holds",
         HELD_ENTRIES_MAX,
         "entries",
-        "a write of a person may go on in what is read next",
-        "cannot be: a write names each of 500 selected fields once",
+        "a write of a person may go on in what is read next, and a row may show what the feed lists only then",
+        "cannot be: a write names each of 500 selected fields once, and at most 300 entries wait",
     ),
 }
 

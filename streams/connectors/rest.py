@@ -30,7 +30,11 @@ class Unreachable(CallFailed):
 
 
 class OutcomeUnknown(CallFailed):
-    """The call went out and no answer came, or one that does not say what was done."""
+    """The call went out and no answer came, or one that does not say what was done. `code`: the system's own word for it, if it said one."""
+
+    def __init__(self, reason: str, code: str = "unknown") -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 class Refused(CallFailed):

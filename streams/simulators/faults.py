@@ -27,6 +27,7 @@ FAULT_NAMES = frozenset(
         "token_602",
         "empty_page",
         "repeated_activity",
+        "poison_611",
         # Dynamics
         "throttled_429",
         "server_5xx_after",
@@ -34,7 +35,12 @@ FAULT_NAMES = frozenset(
         "stale_412",
     }
 )
-"""What `FaultPlan.shares` may name. `rewritten_on_save`, `duplicate_rule` and `stale_412` have no share: they follow from what is written."""
+"""What `FaultPlan.shares` may name. `rewritten_on_save`, `duplicate_rule`, `poison_611` and `stale_412` have no share: they follow from what is
+written.
+"""
+
+POISON_MARK = "(poison)"
+"""On a value that ends so Marketo stumbles each time that it is to be saved: 611, and what stood before it in the call is done."""
 
 
 _IN_BOTH = frozenset({"latency", "dropped_before", "dropped_after", "edited_between"})

@@ -22,7 +22,7 @@ from streams.connectors.marketo.activity_entries import entry_of, ids_in
 from streams.connectors.marketo.client import LEAD_IDS_MAX, Json, MarketoClient, batches
 from streams.connectors.marketo.names import ACTIVITY_API_NAME
 from streams.connectors.marketo.patience import Patience
-from streams.connectors.marketo.sending import sent
+from streams.connectors.marketo.sending import Rounds
 from streams.connectors.metrics import ConnectorMetrics
 from streams.connectors.pacing import Priority
 from streams.connectors.rest import Refused
@@ -114,25 +114,26 @@ class ActivityLane:
         if told is None:
             return
         left = {each.activity_id: entry for each in activities if (entry := self._entry(each, told)) is not None}
-        pause, is_doubtful = self._patience.begin(), maybe_done
+        rounds, is_doubtful = Rounds(self._add, self._takes_writes, self._patience), maybe_done
         while left:
             try:
                 if is_doubtful:
                     await self._leave_out_written(left, int(told["id"]), maybe_done)
-                await self._send(left)
+                await self._send(left, rounds)
             except Refused as error:
                 log.error("entries of people's logs are not taken, and are tried again: %s", error)
             is_doubtful = True
             if left:
-                await pause()
+                await rounds.pause()
 
-    async def _send(self, left: dict[str, Json]) -> None:
-        async def send(records: Sequence[Mapping[str, Any]]) -> list[Json]:
-            return await self._client.add_custom_activities(records, Priority.BACKGROUND)
+    async def _add(self, records: Sequence[Mapping[str, Any]]) -> list[Json]:
+        return await self._client.add_custom_activities(records, Priority.BACKGROUND)
 
-        ids = list(left)
-        verdicts = await sent([left[each] for each in ids], send)
-        for activity_id, verdict in zip(ids, verdicts, strict=True):
+    async def _takes_writes(self) -> bool:
+        return await self._client.takes_writes(Priority.BACKGROUND)
+
+    async def _send(self, left: dict[str, Json], rounds: Rounds) -> None:
+        for activity_id, verdict in (await rounds.sent(left)).items():
             if verdict.outcome == "unsure":
                 continue
             del left[activity_id]

@@ -7,8 +7,8 @@ refused with its place, what was there, and what is allowed. (Design, "Sync Pers
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.identity import uuid5
@@ -19,7 +19,7 @@ from streams.connectors.known import KnownRecords
 from streams.connectors.marketo.answers import person
 from streams.connectors.marketo.entries import time_of, value_of
 from streams.connectors.marketo.names import KEY_FIELD, OUR_FIELDS
-from streams.connectors.marketo.rows import Ours, ours_in, without_ours
+from streams.connectors.marketo.rows import Ours, ours_in, row_of, without_ours
 from streams.sync.messages import SourceChange, Value
 
 LEADS_OF_A_STEP_MAX = 100
@@ -39,7 +39,10 @@ class NotUnderstood(ValueError):  # noqa: N818 - it is about the call; nothing o
 
 @dataclass(frozen=True)
 class Asked:
-    """Sync Person for one person. `name` is the same however often the call is repeated; `view`: the person as sent along."""
+    """Sync Person for one person. `name` is the same however often the call is repeated.
+
+    `view`: the person at `updated_at`, every column stated, without our two fields; `ours`: what these hold, where that is said.
+    """
 
     name: str
     lead_id: str
@@ -49,35 +52,43 @@ class Asked:
     owner: str | None = None
     view: Mapping[str, Value] | None = None
     updated_at: str | None = None
+    ours: Ours | None = None
 
 
-def is_anybodys(asked: Asked, known: KnownRecords) -> bool:
-    """Whether neither what is known nor what was sent along says for whom the record stands, so that it may be anybody's."""
+def is_to_be_looked_up(asked: Asked, known: KnownRecords) -> bool:
+    """Whether neither what is known nor what was sent along says who this is: what the record holds, and for whom it stands."""
     there = known.get(asked.lead_id)
+    if there is not None and (there.key is not None or there.version > 0):
+        return False
     # An empty key says something too: a person whom we made holds one from the start.
-    shows_key = asked.view is not None and KEY_FIELD in asked.view
-    return not shows_key and (there is None or (there.key is None and there.version == 0))
+    return asked.view is None or asked.ours is None
 
 
-def requested(asked: Asked, known: KnownRecords, time: str, key: str | None = None) -> SourceChange:
-    """The change that says so. `time`: when the call came. `key`: the record's, where that had to be looked up.
+def as_it_is(asked: Asked, person: Mapping[str, Any], columns: Sequence[str]) -> Asked:
+    """With the person as REST gives it, in place of what was sent along."""
+    row, updated_at = row_of(person, columns), time_of(person.get("updatedAt"))
+    view = None if updated_at is None else without_ours(row)
+    return replace(asked, view=view, updated_at=updated_at, ours=ours_in(row))
+
+
+def requested(asked: Asked, known: KnownRecords, time: str) -> SourceChange:
+    """The change that says so. `time`: when the call came.
 
     A call may have waited in Marketo for long: a view that shows another key than the record is known to hold is out of date, and left.
     """
-    there, view = known.get(asked.lead_id), asked.view
+    there, view, shown = known.get(asked.lead_id), asked.view, asked.ours or Ours()
     ours = Ours(None if there is None else there.key)
-    shown = Ours() if view is None else ours_in(view)
     if ours.key is None:
-        ours = Ours(shown.key or key)
+        ours = Ours(shown.key)
     elif shown.key not in (None, ours.key):
-        view, shown = None, Ours()
+        view = None
     return SourceChange(
         change_id=uuid5(f"requested/{MARKETO}/{asked.name}/{asked.lead_id}"),
         kind="requested",
         record=person(asked.lead_id),
-        fields=None if view is None else without_ours(view),
+        fields=view,
         scope="partial" if view is None else "row",
-        revision=shown.revision,
+        revision=None if view is None else shown.revision,
         person_key=ours.person_key,
         creation=ours.creation,
         time=time,
@@ -86,7 +97,7 @@ def requested(asked: Asked, known: KnownRecords, time: str, key: str | None = No
         sync_as=asked.sync_as,
         owner=asked.owner,
         campaign=asked.campaign,
-        updated_at=asked.updated_at,
+        updated_at=None if view is None else asked.updated_at,
     )
 
 
@@ -96,7 +107,7 @@ def of_webhook(body: Any, columns: Collection[str]) -> Asked:
     Raises NotUnderstood.
     """
     call = _object(body, "the body")
-    view, updated_at = _view(call.get("fields"), call.get("updatedAt"), columns, "fields")
+    view = _view(call.get("fields"), call.get("updatedAt"), columns, "fields")
     return Asked(
         _name(call.get("requestId"), "requestId"),
         _lead_id(call.get("leadId"), "leadId"),
@@ -104,8 +115,7 @@ def of_webhook(body: Any, columns: Collection[str]) -> Asked:
         _text(call.get("campaignId"), "campaignId"),
         _sync_as(call.get("syncAs"), "syncAs"),
         _owner(call.get("owner"), "owner"),
-        view,
-        updated_at,
+        *view,
     )
 
 
@@ -127,7 +137,7 @@ def _of_step(body: Any, place: str, name: str, campaign: Campaign, campaign_id: 
     each = _object(body, place)
     person_, step = (_object(each.get(part) or {}, f"{place}.{part}") for part in ("objectContext", "flowStepContext"))
     fields = {column: value for column, value in person_.items() if column in columns or column in OUR_FIELDS}
-    view, updated_at = _view(fields or None, person_.get("updatedAt"), columns, f"{place}.objectContext")
+    view = _view(fields or None, person_.get("updatedAt"), columns, f"{place}.objectContext")
     return Asked(
         name,
         _lead_id(person_.get("id"), f"{place}.objectContext.id"),
@@ -135,8 +145,7 @@ def _of_step(body: Any, place: str, name: str, campaign: Campaign, campaign_id: 
         campaign_id,
         _sync_as(step.get("syncAs"), f"{place}.flowStepContext.syncAs"),
         _owner(step.get("assignTo"), f"{place}.flowStepContext.assignTo"),
-        view,
-        updated_at,
+        *view,
     )
 
 
@@ -149,10 +158,13 @@ def _campaign(context: Any) -> Campaign:
 
 def _view(
     fields: Any, updated_at: Any, columns: Collection[str], place: str
-) -> tuple[Mapping[str, Value] | None, str | None]:
-    """The person as sent along; without its own time it cannot be put into order, and is left."""
+) -> tuple[Mapping[str, Value] | None, str | None, Ours | None]:
+    """The person as sent along, its time, and our two fields. Without its own time it cannot be put into order, and is left.
+
+    One that does not state every column stands for no row: what it leaves out would be lost when the feed's own row comes as older.
+    """
     if fields is None or updated_at in (None, ""):
-        return None, None
+        return None, None, None
     time = time_of(updated_at)
     if time is None:
         raise NotUnderstood("updatedAt", f"is {_shown(updated_at)}", "a time such as 2026-09-01T09:14:07Z")
@@ -161,7 +173,10 @@ def _view(
     for name, value in view.items():
         if isinstance(value, str) and len(value) > VALUE_CHARACTERS_MAX:
             raise NotUnderstood(f"{place}.{name}", "is too long", f"at most {VALUE_CHARACTERS_MAX} characters")
-    return view, time
+    ours = ours_in(view) if KEY_FIELD in view else None
+    if any(name not in view for name in columns):
+        return None, None, ours
+    return without_ours(view), time, ours
 
 
 def _name(value: Any, place: str) -> str:

@@ -157,7 +157,7 @@ class Calls:
         if meaning == "busy" or (meaning == "unsure" and not request.write):
             raise _Again(error, next(waits))
         if meaning == "unsure":
-            raise OutcomeUnknown(f"{request.endpoint}: {error}")
+            raise OutcomeUnknown(f"{request.endpoint}: {error}", error.code)
 
     def _seconds_to_reset(self) -> float:
         now = datetime.fromtimestamp(self._now(), QUOTA_ZONE)

@@ -52,7 +52,7 @@ class Told:
 
 
 def is_told(known: KnownRecord | None) -> bool:
-    """Whether anything of the record stands in its stream; an applier may know it before the feed shows it."""
+    """Whether anything of the record stands in its stream; an applier or a request may know it before the feed shows it."""
     return known is not None and known.version > 0
 
 

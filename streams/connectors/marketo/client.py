@@ -18,7 +18,7 @@ from streams.connectors.marketo.calls import Calls, Request
 from streams.connectors.marketo.names import LEADS_MAX
 from streams.connectors.marketo.token import Tokens
 from streams.connectors.pacing import Backoff, Pacer, Priority
-from streams.connectors.rest import Rest
+from streams.connectors.rest import OutcomeUnknown, Rest
 from streams.connectors.settings import MarketoConnection, tls_context
 
 Json = dict[str, Any]
@@ -27,6 +27,9 @@ PAGE_MAX = 300
 PAGES_OF_A_LIST_MAX = 1_000
 LEAD_IDS_MAX = 30
 """How many persons a reading of activities can be narrowed to."""
+
+NOBODYS_ID = 2**31 - 1
+"""Ids are given one after the other: no instance comes so far."""
 
 SYNC_LEADS_SECONDS = 100.0
 GET_LEADS_SECONDS = 70.0
@@ -98,6 +101,14 @@ class MarketoClient:
         body = {"action": action, "lookupField": lookup_field, "asyncProcessing": False, "input": list(inputs)}
         request = Request("POST", "/rest/v1/leads.json", "leads/write", None, body, True, SYNC_LEADS_SECONDS)
         return _results(await self.calls.json(request, priority))
+
+    async def takes_writes(self, priority: Priority = Priority.FIRST) -> bool:
+        """Whether a write that can do nothing, for a person whom there is not, is answered."""
+        try:
+            await self.write_leads("updateOnly", "id", [{"id": NOBODYS_ID}], priority)
+        except OutcomeUnknown:
+            return False
+        return True
 
     async def delete_leads(self, ids: Sequence[int], priority: Priority = Priority.FIRST) -> list[Json]:
         """Delete at most 300 persons; one result each, in their order."""

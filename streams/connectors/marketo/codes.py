@@ -20,7 +20,7 @@ _MEANINGS: dict[str, Meaning] = {
     "606": "rate",  # over 100 calls in 20 seconds
     QUOTA_USED_UP: "quota",
     "615": "busy",  # over 10 calls at once
-    **dict.fromkeys(("502", "604", "608", "611", "614", "713", "719"), "unsure"),
+    **dict.fromkeys(("500", "502", "604", "608", "611", "614", "713", "719"), "unsure"),
 }
 
 ABOUT_THE_BODY = frozenset({"400", "413", "414", "609", "701", "702", "704", "709", "710", "711", "712"})

@@ -19,10 +19,10 @@ from streams.connectors.marketo.callbacks import Callbacks
 from streams.connectors.marketo.client import MarketoClient
 from streams.connectors.marketo.columns import Columns
 from streams.connectors.marketo.feed import Feed, read_at
-from streams.connectors.marketo.keys import keys_in
 from streams.connectors.marketo.late_writes import LateWrites
 from streams.connectors.marketo.names import LEADS_MAX
 from streams.connectors.marketo.patience import Patience
+from streams.connectors.marketo.persons_now import persons_in
 from streams.connectors.marketo.requests import SyncPersonServer
 from streams.connectors.metrics import ConnectorMetrics
 from streams.connectors.options import Options
@@ -84,8 +84,8 @@ class MarketoConnector:
         if options.listen_port is not None and secret is not None:
             callbacks = Callbacks(self._calling_back, patience)
             columns = self._columns.mapped
-            keys_of = keys_in(self._client)
-            self._server = SyncPersonServer(journal, secret, columns, keys_of, callbacks, options)
+            persons_of = persons_in(self._client)
+            self._server = SyncPersonServer(journal, secret, columns, persons_of, callbacks, options)
         self._is_started = False
 
     async def start(self) -> None:

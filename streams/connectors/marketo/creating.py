@@ -21,7 +21,7 @@ from streams.connectors.marketo.looking_up import looked_up
 from streams.connectors.marketo.names import KEY_FIELD, OUR_FIELDS, REVISION_FIELD
 from streams.connectors.marketo.patience import Patience
 from streams.connectors.marketo.rows import revision_shown
-from streams.connectors.marketo.sending import EXISTS, SEVERAL, Verdict, sent
+from streams.connectors.marketo.sending import EXISTS, SEVERAL, Rounds, Verdict
 from streams.connectors.marketo.twins import Twins
 from streams.connectors.marketo.unseen import Unseen
 from streams.connectors.marketo.updating import Updating
@@ -46,12 +46,17 @@ class Creating:
         last_read: float | None,
     ) -> None:
         self._client, self._journal, self._updating, self._patience = client, journal, updating, patience
-        self._twins = Twins(client, columns)
+        self._twins = Twins(client, columns, patience)
         self._unseen = Unseen(client, journal, now, last_read)
 
     async def create(self, given: Sequence[Given], said: Said, priority: Priority) -> None:
         """Each is answered, or found and updated; waits for as long as it takes."""
-        pause, taken = self._patience.begin(), Counter[str]()
+
+        async def send(records: Sequence[Mapping[str, Any]]) -> list[Json]:
+            return await self._client.write_leads("createOnly", KEY_FIELD, records, priority)
+
+        rounds = Rounds(send, lambda: self._client.takes_writes(priority), self._patience)
+        taken, claiming = Counter[str](), self._twins.claiming(priority)
         left = {each.command.command_id: each.command for each in given if not self._is_gone(each.command, said)}
         since = {each.command.command_id: self._unseen.first_tried(each.maybe_done) for each in given}
         doubtful = {each.command.command_id for each in given if each.maybe_done}
@@ -63,11 +68,11 @@ class Creating:
             ):
                 said.came_and_went(command, record_id)
                 del left[command.command_id]
-            look_again = await self._twins.take(left, said, priority)
-            doubtful = await self._make(left, look_again, taken, said, priority)
+            look_again = await self._twins.take(left, claiming, said, priority)
+            doubtful = await self._make(left, look_again, taken, rounds, said)
             looked_for = set(left)  # whatever could not be made may be there
             if left:
-                await pause()
+                await rounds.pause()
 
     def _is_gone(self, command: ApplyCommand, said: Said) -> bool:
         known = self._journal.known.of_key(command.key or "")
@@ -113,24 +118,21 @@ class Creating:
         left: dict[str, ApplyCommand],
         but: Collection[str],
         taken: Counter[str],
+        rounds: Rounds,
         said: Said,
-        priority: Priority,
     ) -> set[str]:
         """Create those that are nowhere; gives those that nobody knows of. Who is there after all is left, to be found."""
-        commands = [command for each, command in left.items() if each not in but]
-
-        async def send(records: Sequence[Mapping[str, Any]]) -> list[Json]:
-            return await self._client.write_leads("createOnly", KEY_FIELD, records, priority)
-
-        verdicts = await sent([_input(each) for each in commands], send)
+        commands = {name: command for name, command in left.items() if name not in but}
+        verdicts = await rounds.sent({name: _input(command) for name, command in commands.items()})
         doubtful = set()
-        for command, verdict in zip(commands, verdicts, strict=True):
+        for name, command in commands.items():
+            verdict = verdicts[name]
             if verdict.outcome == "unsure":
-                doubtful.add(command.command_id)
-            elif verdict.code in (EXISTS, SEVERAL) and taken[command.command_id] < TAKEN_MAX:
-                taken[command.command_id] += 1
+                doubtful.add(name)
+            elif verdict.code in (EXISTS, SEVERAL) and taken[name] < TAKEN_MAX:
+                taken[name] += 1
             else:
-                del left[command.command_id]
+                del left[name]
                 self._answer(command, verdict, said)
         return doubtful
 

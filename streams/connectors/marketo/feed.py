@@ -2,7 +2,8 @@
 
 Two feeds are followed: `changes` (leadchanges.json: values and creations) and `ends` (activities.json: merges and deletions).
 Ends are read before changes, so that every change of a record that ended is at hand when its end is told, last. Records that were
-never told need their row; what a row shows too early is seen by reading the changes on to their end after it.
+never told need their row; what a row shows too early is seen by reading the changes on to their end after it, and where the end is not
+there yet, their entries wait a moment (`lagging`).
 
 Calls of a day without any change: two a poll, a poll every 30 seconds, makes 5,760; with a token and a description of the fields
 every hour, 48 more; so 5,808 of the 7,500 that an idle connector may make.
@@ -14,7 +15,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -23,10 +24,11 @@ from schemas.checkpoint import Checkpoint
 from schemas.limits import RECENT_ENTRIES_MAX
 from schemas.vocabulary import MARKETO
 from streams.connectors.journal import Entry, Journal
-from streams.connectors.marketo.changes import Reading, Row, Told, rows_wanted, tell
+from streams.connectors.marketo.changes import Reading, Told, rows_wanted, tell
 from streams.connectors.marketo.client import MarketoClient, batches
 from streams.connectors.marketo.columns import Columns
-from streams.connectors.marketo.entries import FeedEntry
+from streams.connectors.marketo.entries import FeedEntry, time_of
+from streams.connectors.marketo.lagging import RowRead, split_waiting
 from streams.connectors.marketo.late_writes import LateWrites
 from streams.connectors.marketo.names import DELETE_LEAD, MERGE_LEADS, OUR_FIELDS
 from streams.connectors.marketo.reading import PagesRead, without_repeats
@@ -36,6 +38,7 @@ from streams.connectors.metrics import ConnectorMetrics
 from streams.connectors.options import Options
 from streams.connectors.pacing import Priority
 from streams.settings import SettingsError
+from streams.sync.collision import seconds_of
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +56,8 @@ COMMIT_IDLE_SECONDS = 6 * 3_600.0
 
 GAP_SECONDS = 89 * 86_400.0
 """Marketo forgets changes of values after 90 days: from then on nobody would see that some are missing."""
+
+UPDATED_AT = "updatedAt"
 
 READ_AT = "read_at"
 """Beside the two positions: when they were read (RFC 3339)."""
@@ -87,6 +92,7 @@ class Feed:
         self._options, self._late, self._now = options, late, now
         self._checkpoint = checkpoint
         self._asked: tuple[str, ...] = ()
+        self._waiting: dict[str, RowRead] = {}
         self._expected = asyncio.Event()
         self._committed_at = self._ends_read_at = 0.0
         self.is_read = self.was_read = False
@@ -139,27 +145,30 @@ class Feed:
         news = without_repeats(self.changes.entries(0, part.changes_pages), checkpoint.recent)
         ends = without_repeats(self.ends.entries(0, part.ends_pages), checkpoint.recent)
         entries, open_write = ([*held, *news], []) if part.is_all else split_open([*held, *news])
-        rows = await self._rows(rows_wanted(entries, ends, self._journal.known))
+        read = await self._rows(rows_wanted(entries, ends, self._journal.known), ends)
         reading = Reading(
             entries,
             ends,
             without_repeats([*open_write, *self.changes.entries(part.changes_pages)], (each.guid for each in entries)),
             list(self.ends.entries(part.ends_pages)),
-            rows,
+            {record_id: each.row for record_id, each in read.items()},
         )
+        entries, waiting = split_waiting(reading, read, self._now())
+        reading, held = replace(reading, entries=entries), [*waiting, *open_write]
         positions = {
             "changes": self.changes.position_after(part.changes_pages),
             "ends": self.ends.position_after(part.ends_pages),
         }
         came = bool(news or ends)
-        if came or held or self._now() >= self._committed_at + COMMIT_IDLE_SECONDS:
+        if came or entries or open_write or self._now() >= self._committed_at + COMMIT_IDLE_SECONDS:
             recent = (*checkpoint.recent, *(each.guid for each in (*ends, *news)))[-RECENT_ENTRIES_MAX:]
             await self._journal.write(
                 lambda known: self._entry(
-                    tell(reading, known, checkpoint.version, self._late.revision_of), positions, recent, open_write
+                    tell(reading, known, checkpoint.version, self._late.revision_of), positions, recent, held
                 )
             )
             self._committed_at = self._now()
+        self._waiting = {each.lead_id: read[each.lead_id] for each in waiting}
         self.changes.told(part.changes_pages)
         self.ends.told(part.ends_pages)
         self.is_read = part.is_all and not self.changes.pages and not self.ends.pages
@@ -175,21 +184,31 @@ class Feed:
         self._metrics.told(len(told.changes))
         return Entry(told.changes, records=told.records, checkpoint=self._checkpoint)
 
-    async def _rows(self, wanted: Sequence[str]) -> dict[str, Row]:
-        """Persons as they are now; then the changes on to their end, so that whatever these rows show is at hand."""
-        if not wanted:
-            return {}
-        rows: dict[str, Row] = {}
-        for some in batches(wanted):
-            found = await self._client.leads_by("id", some, ["id", *self._asked, *OUR_FIELDS], Priority.FEED)
-            rows |= {str(each["id"]): row_of(each, self._asked) for each in found}
-        await self.changes.read_on(PAGES_AHEAD_MAX)
-        return rows
+    async def _rows(self, wanted: Sequence[str], ends: Sequence[FeedEntry]) -> dict[str, RowRead]:
+        """Persons as they are now; then the changes on to their end, so that whatever these rows show is at hand.
+
+        Those who wait were read before, which is as good, but for the winner of a merge that came since.
+        """
+        read = {each: self._waiting[each] for each in wanted if each in self._waiting}
+        for entry in ends:
+            read.pop(entry.lead_id if entry.is_merge else "", None)
+        missing = [each for each in wanted if each not in read]
+        for some in batches(missing):
+            found = await self._client.leads_by(
+                "id", some, ["id", UPDATED_AT, *self._asked, *OUR_FIELDS], Priority.FEED
+            )
+            for each in found:
+                updated_at = seconds_of(time_of(each.get(UPDATED_AT)))
+                read[str(each["id"])] = RowRead(row_of(each, self._asked), updated_at, self._now())
+        if missing:
+            await self.changes.read_on(PAGES_AHEAD_MAX)
+        return read
 
     async def _follow_columns(self) -> None:
         columns = await self._columns.current()
         if columns != self._asked:
             self._asked = columns
+            self._waiting.clear()
             self.changes.forget()
 
     async def _rest(self, seconds: float) -> None:

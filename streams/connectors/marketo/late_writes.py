@@ -10,19 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from streams.connectors.marketo.writes import Write
+from streams.sync.collision import seconds_of
 from streams.sync.messages import ApplyCommand, Value
 
 LATE_SECONDS = 3_600.0
 """So long after a call was lost it may come through. Nothing is documented; connections live for minutes."""
 
 RECORDS_MAX = 10_000
+COMMANDS_MAX = 20
+"""Of one record."""
+
 API_SOURCE = "Web service API"
 """What Marketo calls the REST API in `Source` and `Reason`."""
 
 
 class LateWrites:
-    """Of the last hour, and of so many records. In memory: after a restart the commands in doubt come, and are noted, again; what was
-    settled before it is forgotten.
+    """Of so many records. In memory: after a restart the commands in doubt come, and are noted, again; what was settled before it is forgotten.
+
+    The hour is counted up to the write, whenever the feed shows it: Marketo may be away, or the day's calls used up, for longer than that.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -33,19 +38,18 @@ class LateWrites:
         """A try to update this command's record may be under way, or may have come through."""
         if command.record is None:
             return
-        record_id, since = command.record.id, self._now() - LATE_SECONDS
-        lost = [
-            each for each in self._lost.pop(record_id, []) if each[0] >= since and each[1].revision != command.revision
-        ]
-        self._lost[record_id] = [*lost, (self._now(), command)]
+        record_id = command.record.id
+        lost = [each for each in self._lost.pop(record_id, []) if each[1].revision != command.revision]
+        self._lost[record_id] = [*lost, (self._now(), command)][-COMMANDS_MAX:]
         while len(self._lost) > RECORDS_MAX:
             del self._lost[next(iter(self._lost))]
 
     def revision_of(self, write: Write) -> int | None:
         """The revision of the lost command that this write, which shows none, is of; the newest that fits."""
-        since, changed = self._now() - LATE_SECONDS, write.values()
+        changed, happened_at = write.values(), seconds_of(write.first.time)
         if write.first.source != API_SOURCE or not changed:
             return None
+        since = (self._now() if happened_at is None else happened_at) - LATE_SECONDS
         for noted_at, command in reversed(self._lost.get(write.lead_id, [])):
             fields = command.fields or {}
             if noted_at >= since and all(name in fields and _is_same(fields[name], changed[name]) for name in changed):

@@ -15,7 +15,7 @@ import hmac
 import logging
 import sys
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
@@ -26,10 +26,20 @@ from pydantic import SecretStr
 
 from streams.codec import Unreadable, decode_source_change, encode
 from streams.connectors.journal import Entry, Journal, StreamChange
-from streams.connectors.marketo.asked import Asked, NotUnderstood, is_anybodys, of_flow_step, of_webhook, requested
+from streams.connectors.known import KnownRecord, KnownRecords
+from streams.connectors.marketo.answers import person
+from streams.connectors.marketo.asked import (
+    Asked,
+    NotUnderstood,
+    as_it_is,
+    is_to_be_looked_up,
+    of_flow_step,
+    of_webhook,
+    requested,
+)
 from streams.connectors.marketo.callbacks import Callback, Callbacks, is_callable
 from streams.connectors.marketo.flow_step import DEFINITION, STATUS, choices, completed, openapi
-from streams.connectors.marketo.keys import KeysOf
+from streams.connectors.marketo.persons_now import PersonsOf
 from streams.connectors.options import Options
 from streams.health import listening
 from streams.sync.messages import SourceChange
@@ -46,19 +56,19 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class SyncPersonServer:
-    """`start`, then `run` in a task, and `stop`. `columns`: the fields of a view that are taken; `keys_of`: of persons not known yet."""
+    """`start`, then `run` in a task, and `stop`. `columns`: the fields of a view; `persons_of`: looks up those not told yet."""
 
     def __init__(
         self,
         journal: Journal,
         secret: SecretStr,
-        columns: Callable[[], Collection[str]],
-        keys_of: KeysOf,
+        columns: Callable[[], Sequence[str]],
+        persons_of: PersonsOf,
         callbacks: Callbacks,
         options: Options,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._journal, self._secret, self._columns, self._keys_of = journal, secret, columns, keys_of
+        self._journal, self._secret, self._columns, self._persons_of = journal, secret, columns, persons_of
         self._callbacks, self._options, self._now = callbacks, options, now
         self._open = AsyncExitStack()
         self._failed: asyncio.Future[None] | None = None
@@ -149,20 +159,33 @@ class SyncPersonServer:
         """Whether it is on Kafka. A write that has begun is never broken off."""
         at = datetime.fromtimestamp(self._now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         known = self._journal.known
-        anybodys = [each.lead_id for each in people if is_anybodys(each, known)]
-        keys = await self._keys_of(anybodys) if anybodys else {}
-        changes = [
-            StreamChange(each.lead_id, _readable(requested(each, known, at, keys.get(each.lead_id)))) for each in people
-        ]
-        writing = asyncio.ensure_future(self._journal.write(Entry(asked=tuple(changes))))
+        people = await self._looked_up(people)
+        changes = [StreamChange(each.lead_id, _readable(requested(each, known, at))) for each in people]
+        writing = asyncio.ensure_future(self._journal.write(lambda known: _entry(changes, known)))
         writing.add_done_callback(self._note_failure)
         done, _ = await asyncio.wait({writing}, timeout=ANSWER_SECONDS_MAX)
         return bool(done) and not writing.cancelled() and writing.exception() is None
+
+    async def _looked_up(self, people: Sequence[Asked]) -> list[Asked]:
+        """With whoever is not told yet as Marketo has them now."""
+        wanted = [each.lead_id for each in people if is_to_be_looked_up(each, self._journal.known)]
+        columns = self._columns()
+        persons = await self._persons_of(wanted, columns) if wanted else {}
+        return [as_it_is(each, persons[each.lead_id], columns) if each.lead_id in persons else each for each in people]
 
     def _note_failure(self, writing: asyncio.Future[None]) -> None:
         error = None if writing.cancelled() else writing.exception()
         if error is not None and self._failed is not None and not self._failed.done():
             self._failed.set_exception(error)
+
+
+def _entry(changes: Sequence[StreamChange], known: KnownRecords) -> Entry:
+    """The requests, and that there are these people: what fails for somebody new must find their log before the feed tells of them."""
+    unknown = [stream for stream, change in changes if known.get(stream) is None and change.person_key is None]
+    return Entry(
+        asked=tuple(changes),
+        records=tuple(KnownRecord(record=person(stream), stream=stream) for stream in dict.fromkeys(unknown)),
+    )
 
 
 def _readable(change: SourceChange) -> SourceChange:

@@ -14,8 +14,9 @@ from streams.connectors.marketo.answers import Said, person
 from streams.connectors.marketo.client import Json, MarketoClient
 from streams.connectors.marketo.looking_up import looked_up
 from streams.connectors.marketo.names import KEY_FIELD, OUR_FIELDS, REVISION_FIELD
+from streams.connectors.marketo.patience import Patience
 from streams.connectors.marketo.rows import Ours, ours_in, row_of, without_ours
-from streams.connectors.marketo.sending import NOT_FOUND, sent
+from streams.connectors.marketo.sending import NOT_FOUND, Rounds
 from streams.connectors.pacing import Priority
 from streams.sync.messages import ApplyCommand, Row, Value
 
@@ -42,10 +43,18 @@ class Twin(NamedTuple):
 class Twins:
     """`columns`: the fields that a row states."""
 
-    def __init__(self, client: MarketoClient, columns: Callable[[], Sequence[str]]) -> None:
-        self._client, self._columns = client, columns
+    def __init__(self, client: MarketoClient, columns: Callable[[], Sequence[str]], patience: Patience) -> None:
+        self._client, self._columns, self._patience = client, columns, patience
 
-    async def take(self, left: dict[str, ApplyCommand], said: Said, priority: Priority) -> set[str]:
+    def claiming(self, priority: Priority) -> Rounds:
+        """For the creates of one wave: how our key is written to the twins of all its rounds."""
+
+        async def send(records: Sequence[Mapping[str, Any]]) -> list[Json]:
+            return await self._client.write_leads("updateOnly", "id", records, priority)
+
+        return Rounds(send, lambda: self._client.takes_writes(priority), self._patience)
+
+    async def take(self, left: dict[str, ApplyCommand], claiming: Rounds, said: Said, priority: Priority) -> set[str]:
         """Answer `linked`, with its row, where there is a twin who stands for nobody else yet; the oldest of several.
 
         Gives the commands that are to look again: their twin was gone when the key was written, or nobody knows whether it was.
@@ -63,23 +72,21 @@ class Twins:
                 if twin.ours.person_key in (None, command.person_key):
                     twins.setdefault(command.command_id, twin)
         own = [each for each in twins.values() if each.ours.key is not None]
-        claimed = await self._claimed([each for each in twins.values() if each.ours.key is None], left, said, priority)
+        claimed = await self._claimed([each for each in twins.values() if each.ours.key is None], left, claiming, said)
         for twin in (*own, *claimed):
             del left[twin.command.command_id]
             said.answer(twin.command, "linked", person(str(twin.row["id"])), row=self._row(twin.row, said))
         return left.keys() & twins.keys()
 
     async def _claimed(
-        self, twins: Sequence[Twin], left: dict[str, ApplyCommand], said: Said, priority: Priority
+        self, twins: Sequence[Twin], left: dict[str, ApplyCommand], claiming: Rounds, said: Said
     ) -> list[Twin]:
         """Write our key to each; gives those to whom it was written, with what they hold now."""
-
-        async def send(records: Sequence[Mapping[str, Any]]) -> list[Json]:
-            return await self._client.write_leads("updateOnly", "id", records, priority)
-
         claimed = []
-        claims = [each.claim() for each in twins]
-        for twin, claim, verdict in zip(twins, claims, await sent(claims, send), strict=True):
+        claims = {each.command.command_id: each.claim() for each in twins}
+        verdicts = await claiming.sent(claims)
+        for twin in twins:
+            claim, verdict = claims[twin.command.command_id], verdicts[twin.command.command_id]
             if verdict.outcome == "done":
                 said.written += 1
                 claimed.append(Twin(twin.command, {**twin.row, **claim}))

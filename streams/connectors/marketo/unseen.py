@@ -13,6 +13,7 @@ from typing import Any
 from schemas.identity import person_key_of
 from schemas.vocabulary import MARKETO
 from streams.connectors.journal import Journal
+from streams.connectors.marketo.changes import is_told
 from streams.connectors.marketo.client import LEAD_IDS_MAX, MarketoClient, batches
 from streams.connectors.marketo.names import NEW_LEAD
 from streams.connectors.pacing import Priority
@@ -64,7 +65,7 @@ class Unseen:
     def _may_be_made_for(self, command: ApplyCommand, record_id: str) -> bool:
         """Whether it stands for nobody whom we know by a key, and is not the record from which the person itself came."""
         known = self._journal.known.get(record_id)
-        if known is None:
+        if known is None or (known.key is None and not is_told(known)):
             return person_key_of(MARKETO, record_id) != command.person_key
         return known.state == "deleted" and known.key is None and known.person_key != command.person_key
 

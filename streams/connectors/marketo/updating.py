@@ -17,7 +17,7 @@ from streams.connectors.marketo.late_writes import LateWrites
 from streams.connectors.marketo.names import KEY_FIELD, OUR_FIELDS, REVISION_FIELD
 from streams.connectors.marketo.patience import Patience
 from streams.connectors.marketo.rows import Ours, ours_in
-from streams.connectors.marketo.sending import NOT_FOUND, Verdict, sent
+from streams.connectors.marketo.sending import NOT_FOUND, Rounds, Send, Verdict
 from streams.connectors.pacing import Priority
 from streams.sync.messages import ApplyCommand
 
@@ -36,7 +36,11 @@ class Updating:
 
     async def update(self, given: Sequence[Given], said: Said, priority: Priority) -> None:
         """An id that Marketo does not know is gone; a record at the revision is left as it is."""
-        given, pause = self._left(given, said), self._patience.begin()
+
+        async def send(records: Sequence[Record]) -> list[Json]:
+            return await self._client.write_leads("updateOnly", "id", records, priority)
+
+        given, rounds = self._left(given, said), self._rounds(send, priority)
         commands = [each.command for each in given]
         doubtful = [each.command for each in given if each.maybe_done]
         while commands:
@@ -44,27 +48,27 @@ class Updating:
                 self._late.note(command)
             settled = await self._settled(doubtful, said, priority)
             commands = [each for each in commands if each.command_id not in settled]
-
-            async def send(records: Sequence[Record]) -> list[Json]:
-                return await self._client.write_leads("updateOnly", "id", records, priority)
-
-            verdicts = await sent([_input(each) for each in commands], send)
+            verdicts = await rounds.sent({each.command_id: _input(each) for each in commands})
             commands = doubtful = self._take(commands, verdicts, said)
             if commands:
-                await pause()
+                await rounds.pause()
 
     async def delete(self, given: Sequence[Given], said: Said, priority: Priority) -> None:
         """Only under the delete policy. What is not there any more is gone, whoever deleted it."""
-        commands, pause = [each.command for each in given if _has_id(each.command, said)], self._patience.begin()
+
+        async def send(records: Sequence[Record]) -> list[Json]:
+            return await self._client.delete_leads([int(each["id"]) for each in records], priority)
+
+        commands = [each.command for each in given if _has_id(each.command, said)]
+        rounds = self._rounds(send, priority)
         while commands:
-
-            async def send(records: Sequence[Record]) -> list[Json]:
-                return await self._client.delete_leads([int(each["id"]) for each in records], priority)
-
-            verdicts = await sent([{"id": int(record_id(each))} for each in commands], send)
+            verdicts = await rounds.sent({each.command_id: {"id": int(record_id(each))} for each in commands})
             commands = self._take(commands, verdicts, said)
             if commands:
-                await pause()
+                await rounds.pause()
+
+    def _rounds(self, send: Send, priority: Priority) -> Rounds:
+        return Rounds(send, lambda: self._client.takes_writes(priority), self._patience)
 
     def _left(self, given: Sequence[Given], said: Said) -> list[Given]:
         """Without those that are known to be done, and those that name no record."""
@@ -98,10 +102,13 @@ class Updating:
         said.written += 1  # by ourselves, perhaps, and just now
         return True
 
-    def _take(self, commands: Sequence[ApplyCommand], verdicts: Sequence[Verdict], said: Said) -> list[ApplyCommand]:
+    def _take(
+        self, commands: Sequence[ApplyCommand], verdicts: Mapping[str, Verdict], said: Said
+    ) -> list[ApplyCommand]:
         """Answer what is known; gives those that nobody knows of."""
         unsure = []
-        for command, verdict in zip(commands, verdicts, strict=True):
+        for command in commands:
+            verdict = verdicts[command.command_id]
             if verdict.outcome == "unsure":
                 unsure.append(command)
             elif verdict.outcome == "done":

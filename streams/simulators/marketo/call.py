@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import orjson
 from aiohttp import web
 from multidict import MultiDict
 
-from streams.simulators.faults import Faults
+from streams.simulators.faults import POISON_MARK, Faults
 from streams.simulators.marketo.coercion import moment
 from streams.simulators.marketo.envelope import Json, Refused
 from streams.simulators.marketo.fields import names_in
@@ -90,6 +90,12 @@ class Call:
         if len(found) > count_max:
             raise Refused("1003", f"Too many records in the input: {count_max} at most")
         return body, found
+
+    def stumble(self, values: Iterable[object]) -> None:
+        """Where one of them is poison to the instance. Raises Refused (611)."""
+        if any(isinstance(value, str) and value.endswith(POISON_MARK) for value in values):
+            self.faults.note("poison_611")
+            raise Refused("611", "System error")
 
     def origin(self, method: str) -> Origin:
         """Where what this call changes comes from."""

@@ -115,6 +115,7 @@ def _logged(call: Call, asked: Mapping[str, Any]) -> Json:
     if len(orjson.dumps(attributes)) > call.limits.attribute_bytes:
         raise Skipped("1049", "Failed to Create Activity: attributes array too long")
     said = _attribute_values(custom, attributes)
+    call.stumble(said.values())
     added = call.instance.note_activity(
         custom.id, int(asked["leadId"]), str(asked["primaryAttributeValue"]), said, happened.timestamp()
     )

@@ -67,6 +67,7 @@ def _result(saving: Saving, record: Any, place: int) -> Json:
 def _saved(saving: Saving, record: Mapping[str, Any], place: int) -> Json:
     values = _values(saving, record)
     held = _match(saving, record, values)
+    saving.call.stumble(values.values())
     _refuse(saving, values)
     command = _command(saving, held, values, place)
     if held is None:

@@ -17,7 +17,7 @@ from streams.connectors.marketo.patience import Patience
 from streams.connectors.metrics import ConnectorMetrics
 from streams.connectors.rest import Refused
 from streams.settings import Security, Settings, SettingsError
-from streams.simulators.faults import FaultPlan
+from streams.simulators.faults import POISON_MARK, FaultPlan
 from streams.sync.messages import Activity
 from tests.connectors.marketo.scene import QUICK, Scene, scene, update
 
@@ -169,6 +169,17 @@ async def test_one_entry_that_marketo_will_not_have_holds_up_no_other(caplog: py
         await writing.write([failure("a-1", "p-2"), failure("a-2")])
         assert [told["activityId"] for _, _, told in logged(made)] == ["a-2"]
         assert "activity a-1 is not taken: 1004" in caplog.text
+
+
+async def test_one_entry_on_which_marketo_fails_each_time_holds_up_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    """It is passed over, counted, and said."""
+    async with scene() as made:
+        await somebody(made)
+        await type_made(made)
+        writing = lane(made)
+        await writing.write([failure(f"a-{n}", field=POISON_MARK if n == 3 else "job_title") for n in range(20)])
+        assert {told["activityId"] for _, _, told in logged(made)} == {f"a-{n}" for n in range(20) if n != 3}
+        assert len(logged(made)) == 19 and writing.skipped == 1 and "activity a-3 is not taken: 611" in caplog.text
 
 
 async def test_without_the_type_nothing_is_written_and_it_is_said_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -12,14 +12,17 @@ import pytest
 
 from schemas.identity import key_of, person_key_of
 from schemas.vocabulary import MARKETO, OURSELVES
+from streams.connectors.journal import Entry
+from streams.connectors.known import KnownRecord
 from streams.connectors.marketo.answers import field_named
-from streams.connectors.marketo.sending import sent
+from streams.connectors.marketo.patience import Patience
+from streams.connectors.marketo.sending import ALONE_TRIES_MAX, Rounds, Send, Verdict
 from streams.connectors.pacing import Pacer
 from streams.connectors.rest import OutcomeUnknown, Refused
-from streams.simulators.faults import FaultPlan
+from streams.simulators.faults import POISON_MARK, FaultPlan
 from streams.simulators.marketo.limits import Limits
 from streams.sync.messages import ApplyResult
-from tests.connectors.marketo.scene import PACE, Scene, create, delete, kinds, scene, update
+from tests.connectors.marketo.scene import PACE, QUICK, Scene, create, delete, kinds, scene, update
 
 LOST = ("timeout_604_after", "dropped_after", "dropped_before")
 PLENTY = {"window_calls": 1_000_000, "daily_calls": 1_000_000}
@@ -243,9 +246,12 @@ async def test_a_create_whose_record_was_deleted_is_gone() -> None:
         assert (result.answer, result.gone) == ("gone", "deleted") and made.of_key("p-1#1") == []
 
 
+@pytest.mark.parametrize("is_asked_for", [True, False])
 @pytest.mark.parametrize("is_read", [True, False])
-async def test_a_create_that_came_and_went_unseen_is_found_among_the_deletions(is_read: bool) -> None:
-    """Nobody knew the record: neither an entry of ours, nor a row, only the deletion of somebody of that name."""
+async def test_a_create_that_came_and_went_unseen_is_found_among_the_deletions(
+    is_read: bool, is_asked_for: bool
+) -> None:
+    """Nobody knew the record: neither an entry of ours, nor a row; a Sync Person perhaps, and the deletion of somebody of that name."""
     async with scene() as made:
         await made.start()
         made.journal.write, write = _lost, made.journal.write
@@ -253,6 +259,8 @@ async def test_a_create_that_came_and_went_unseen_is_found_among_the_deletions(i
         made.journal.write = write
         made.clock.now += 5
         [held] = made.of_key("p-1#1")
+        if is_asked_for:
+            await made.journal.write(Entry(records=(KnownRecord(record=held.record, stream=held.id),)))
         made.delete(held)
         if is_read:
             await made.read()
@@ -476,6 +484,20 @@ async def test_a_body_that_is_too_long_is_split() -> None:
         assert "413" in made.calls.outcomes("leads/write")
 
 
+async def yes() -> bool:
+    """Marketo takes writes."""
+    return True
+
+
+def rounds_of(send: Send) -> Rounds:
+    return Rounds(send, yes, Patience(random.Random(1), backoff=QUICK))
+
+
+async def sent(people: int, send: Send) -> list[Verdict]:
+    """One round of so many people."""
+    return list((await rounds_of(send).sent({str(n): {"id": n} for n in range(people)})).values())
+
+
 async def test_one_record_to_blame_does_not_hold_up_the_others() -> None:
     """A call that is refused as a whole is halved until it stands alone."""
     calls: list[int] = []
@@ -486,7 +508,7 @@ async def test_one_record_to_blame_does_not_hold_up_the_others() -> None:
             raise Refused("609", "Invalid JSON")
         return [{"id": each["id"], "status": "updated"} for each in records]
 
-    verdicts = await sent([{"id": n} for n in range(8)], send)
+    verdicts = await sent(8, send)
     assert [each.outcome for each in verdicts] == ["done"] * 6 + ["refused", "done"]
     assert verdicts[6].code == "609" and len(calls) <= 7
 
@@ -499,7 +521,7 @@ async def test_what_no_record_is_to_blame_for_ends_it_and_loses_nothing(code: st
         raise Refused(code, "Access denied")
 
     with pytest.raises(Refused, match=f"{code}: Access denied"):
-        await sent([{"id": 1}, {"id": 2}], send)
+        await sent(2, send)
 
 
 async def test_answers_that_do_not_match_are_no_answers() -> None:
@@ -515,7 +537,75 @@ async def test_answers_that_do_not_match_are_no_answers() -> None:
         raise OutcomeUnknown("dropped")
 
     for send in (few, late, lost):
-        assert [each.outcome for each in await sent([{"id": 1}, {"id": 2}], send)] == ["unsure", "unsure"]
+        assert [each.outcome for each in await sent(2, send)] == ["unsure", "unsure"]
+
+
+async def test_a_record_on_which_marketo_fails_each_time_soon_stands_alone() -> None:
+    """Who was in doubt with it travels in ever smaller loads; nobody waits for more than a few rounds, and it is tried so often alone."""
+    loads: list[int] = []
+
+    async def send(records: Any) -> list[dict[str, Any]]:
+        loads.append(len(records))
+        if any(each["id"] == 77 for each in records):
+            raise OutcomeUnknown("611: System error", "611")
+        return [{"id": each["id"], "status": "updated"} for each in records]
+
+    rounds, left, rested = rounds_of(send), {str(n): {"id": n} for n in range(300)}, 0
+    while left:
+        verdicts = await rounds.sent(left)
+        left = {name: each for name, each in left.items() if verdicts[name].outcome == "unsure"}
+        rested += len(left) > 1
+    assert (verdicts["77"].outcome, verdicts["77"].code) == ("refused", "611")
+    assert rested < 10 and loads.count(1) == ALONE_TRIES_MAX and len(loads) < 30
+
+
+@pytest.mark.parametrize("kind", ["update", "create"])
+async def test_a_poisonous_record_is_refused_and_everybody_else_is_written(kind: str) -> None:
+    """611 for as long as it is in the call: design, 4.7, other people are not held up. Its sync error waits for a retry."""
+    async with scene() as made:
+        people = [made.person(lastName=f"n-{n}") for n in range(40)]
+        await made.start()
+        titles = [f"CTO {POISON_MARK}" if n == 7 else "CTO" for n in range(40)]
+        if kind == "update":
+            commands = [update(people[n], 1, person=f"p-{n}", jobTitle=titles[n]) for n in range(40)]
+        else:
+            commands = [create(f"p-{n}", fields={"lastName": f"n-{n}", "jobTitle": titles[n]}) for n in range(40)]
+        refused = [each for each in await made.apply(*commands) if each.answer == "refused"]
+        assert [(each.person_key, each.code) for each in refused] == [("p-7", "611")]
+        assert "System error" in (refused[0].message or "")
+        written = [held for held in made.instance.records.values() if held.values.get("jobTitle") == "CTO"]
+        assert len(written) == 39 and all(landings(made, held.id) == 1 for held in written)
+
+
+async def test_a_poisonous_record_that_is_the_only_one_stops_nothing_either() -> None:
+    """What comes after it on the lane is not held up."""
+    async with scene() as made:
+        held = made.person(jobTitle="CIO")
+        await made.start()
+        [refused] = await made.apply(update(held, 1, jobTitle=f"CTO {POISON_MARK}"))
+        assert (refused.answer, refused.code) == ("refused", "611")
+        assert await made.apply(update(held, 2, jobTitle="CTO")) == [] and held.values["jobTitle"] == "CTO"
+
+
+@pytest.mark.parametrize("people", [1, 40])
+async def test_while_marketo_takes_no_writes_at_all_nobody_is_given_up(people: int) -> None:
+    """However long it lasts; two calls a round are enough to see that it does, and then everybody travels in one."""
+    async with scene() as made:
+        held = [made.person(jobTitle="CIO") for _ in range(people)]
+        await made.start()
+        write, tries = made.connector.write_leads, 0
+
+        async def away(*given: Any) -> Any:
+            nonlocal tries
+            tries += 1
+            if tries <= 100:
+                raise OutcomeUnknown("604: Request timed out", "604")
+            return await write(*given)
+
+        made.connector.write_leads = away  # type: ignore[method-assign]
+        commands = [update(each, 1, person=f"p-{each.id}", jobTitle="CTO") for each in held]
+        assert await made.apply(*commands) == []
+        assert all(each.values["jobTitle"] == "CTO" for each in held) and tries == 101
 
 
 def test_the_field_at_fault_is_read_off_the_message() -> None:

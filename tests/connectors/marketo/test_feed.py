@@ -15,16 +15,20 @@ from schemas.vocabulary import MARKETO, OURSELVES
 from streams.connectors.journal import Entry as JournalEntry
 from streams.connectors.lanes import Given
 from streams.connectors.marketo import feed as feed_module
+from streams.connectors.marketo import lagging
 from streams.connectors.marketo import reading as reading_module
+from streams.connectors.marketo.changes import Reading
+from streams.connectors.marketo.lagging import LAG_SECONDS
 from streams.connectors.options import Options
 from streams.connectors.pacing import Priority
 from streams.policy import default_policy
 from streams.settings import SettingsError
+from streams.sync.collision import seconds_of
 from streams.sync.messages import SourceChange
 from streams.sync.policy import compiled
 from streams.sync.values import canonical
 from tests.connectors.marketo.scene import PACE, PolicyHeld, Scene, create, kinds, scene
-from tests.connectors.marketo.test_changes import change
+from tests.connectors.marketo.test_changes import AT, change
 
 DAY_SECONDS = 86_400.0
 
@@ -228,6 +232,92 @@ async def test_a_row_never_shows_what_came_later() -> None:
         created, updated = await made.read()
         assert (created.fields["jobTitle"], created.fields["city"]) == ("CIO", "Oslo")
         assert updated.fields == {"jobTitle": "CTO", "city": None} and held.values["city"] is None
+
+
+async def test_an_edit_that_the_feed_lists_only_later_does_not_pass_for_what_we_made() -> None:
+    """In our own row, with our revision, it would pass for something rewritten on save, and lose to an edit in Dynamics without a word."""
+    async with scene(indexing_seconds=5.0) as made:
+        await made.start()
+        await made.apply(create("p-1", fields={"lastName": "Lovelace", "jobTitle": "CTO"}))
+        other = made.person()
+        [held] = made.of_key("p-1#1")
+        made.clock.now += 4
+        made.edit(held, jobTitle="CIO")
+        made.clock.now += 2
+        assert [each.record.id for each in await made.read()] == [other.id]  # who does not wait for anybody else
+        made.clock.now += 5
+        created, edited = await made.read()
+        assert (created.kind, created.revision, (created.fields or {})["jobTitle"]) == ("created", 1, "CTO")
+        assert (edited.fields, edited.revision, edited.who) == ({"jobTitle": "CIO"}, None, "marketing")
+
+
+async def test_what_waits_for_the_feed_outlives_the_connector() -> None:
+    """The position has gone on; the next life has the entries from the checkpoint, and reads the row again."""
+    async with scene(indexing_seconds=5.0) as made:
+        held = made.person(jobTitle="CTO")
+        await made.start()
+        made.clock.now += 4
+        made.edit(held, jobTitle="CIO")
+        made.clock.now += 2
+        assert await made.read() == []
+        await made.restart()
+        assert await made.read() == []
+        made.clock.now += 5
+        told = await made.read()
+        assert [(each.kind, (each.fields or {})["jobTitle"]) for each in told] == [
+            ("created", "CTO"),
+            ("updated", "CIO"),
+        ]
+
+
+async def test_an_update_that_is_never_listed_is_waited_for_a_minute_and_costs_no_call() -> None:
+    """Of a field that is not mapped: it moves the person's time too."""
+    async with scene() as made:
+        held = made.person(jobTitle="CTO")
+        await made.start()
+        made.clock.now += 4
+        made.instance._touch(held, "a campaign", made.clock.now)
+        for _ in range(5):
+            entries = len(made.journal.entries)
+            assert await made.read() == []
+            made.clock.now += LAG_SECONDS / 5 - 1
+        assert made.calls.outcomes("leads") == ["success"] and len(made.journal.entries) == entries
+        made.clock.now += 10
+        assert kinds(await made.read()) == ["created"]
+        assert made.calls.outcomes("leads") == ["success"]
+
+
+@pytest.mark.parametrize("is_merged", [False, True])
+async def test_who_ends_waits_no_longer(is_merged: bool) -> None:
+    """What the feed has of them before their end is everything."""
+    async with scene(indexing_seconds=5.0) as made:
+        held, winner = made.person(jobTitle="CTO"), made.person()
+        await made.start()
+        made.clock.now += 4
+        made.edit(held, jobTitle="CIO")
+        made.clock.now += 2
+        assert [each.record.id for each in await made.read()] == [winner.id]
+        if is_merged:
+            made.instance.merge(held.id, winner.id, "marketing", made.clock.now)
+        else:
+            made.delete(held)
+        made.clock.now += 6
+        told = [each for each in await made.read() if each.record.id == held.id]
+        assert kinds(told) == ["created", "updated", "merged" if is_merged else "deleted"]
+        assert (told[0].fields or {})["jobTitle"] == "CTO"
+
+
+@pytest.mark.parametrize(("limit", "most"), [("WAITING_MAX", 2), ("WAITING_BYTES_MAX", 400)])
+def test_so_many_entries_wait_and_whoever_is_one_more_is_told(
+    limit: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They stand in the checkpoint."""
+    monkeypatch.setattr(lagging, limit, most)
+    entries = [change(n, lead=str(n), city=("Oslo", "Rome")) for n in range(3)]
+    now = (seconds_of(AT) or 0.0) + 5.0
+    read = {str(n): lagging.RowRead({}, now - 1.0, now) for n in range(3)}
+    told, waiting = lagging.split_waiting(Reading(entries), read, now)
+    assert ([each.guid for each in told], [each.guid for each in waiting]) == (["2"], ["0", "1"])
 
 
 def before_rows(made: Scene, act_once: Any) -> None:

@@ -13,13 +13,14 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
+from schemas.identity import person_key_of
 from schemas.vocabulary import MARKETO
 from streams.connectors.lanes import Given
 from streams.connectors.marketo import requests as requests_module
 from streams.connectors.marketo.asked import NotUnderstood, of_flow_step, of_webhook, requested
 from streams.connectors.marketo.callbacks import Callback, Callbacks, is_callable
-from streams.connectors.marketo.keys import KeysOf, keys_in
 from streams.connectors.marketo.patience import Patience
+from streams.connectors.marketo.persons_now import PersonsOf, persons_in
 from streams.connectors.marketo.requests import FLOW_STEP, WEBHOOK, SyncPersonServer
 from streams.connectors.options import Options
 from streams.connectors.pacing import Priority
@@ -31,7 +32,8 @@ from streams.simulators.marketo.engine import CampaignEngine
 from streams.simulators.serving import serving
 from streams.sync.messages import SourceChange
 from tests.connectors.journal import FakeJournal
-from tests.connectors.marketo.scene import PACE, QUICK, create, scene
+from tests.connectors.marketo import test_activities as activities
+from tests.connectors.marketo.scene import PACE, QUICK, create, kinds, scene
 from tests.connectors.marketo.test_changes import known, told_before
 from tests.simulators.marketo.served import served
 
@@ -39,6 +41,7 @@ SECRET = "a-secret-that-no-log-may-tell"
 BEARER = {"Authorization": f"Bearer {SECRET}"}
 COLUMNS = tuple(default_policy().inbound["person"])
 AT = "2026-09-01T09:14:07Z"
+EMPTY: dict[str, Any] = dict.fromkeys(COLUMNS)
 CALL: dict[str, Any] = {"requestId": "run/1", "campaignId": 1021, "leadId": 775, "syncAs": "lead", "owner": ""}
 
 
@@ -64,18 +67,18 @@ class Listening:
         return [each.change for each in self.journal.changes]
 
 
-async def nobodys(_ids: Sequence[str]) -> Mapping[str, str]:
-    """No person holds a key."""
+async def nobody(_ids: Sequence[str], _columns: Sequence[str]) -> Mapping[str, Any]:
+    """No person is found."""
     return {}
 
 
 @asynccontextmanager
-async def listening(journal: Any = None, keys_of: KeysOf = nobodys) -> AsyncIterator[Listening]:
+async def listening(journal: Any = None, persons_of: PersonsOf = nobody) -> AsyncIterator[Listening]:
     journal = journal or FakeJournal(MARKETO)
     rest = Rest(tls_context(None), 1)
     callbacks = Callbacks(rest, Patience(random.Random(1), backoff=QUICK))
     options = Options(PACE, listen_port=0)
-    server = SyncPersonServer(journal, SecretStr(SECRET), lambda: COLUMNS, keys_of, callbacks, options)
+    server = SyncPersonServer(journal, SecretStr(SECRET), lambda: COLUMNS, persons_of, callbacks, options)
     await server.start()
     running = asyncio.create_task(server.run())
     try:
@@ -90,14 +93,14 @@ async def listening(journal: Any = None, keys_of: KeysOf = nobodys) -> AsyncIter
 
 async def test_a_webhook_is_answered_when_the_request_is_on_kafka() -> None:
     """With a body, since Marketo takes an empty one for an error; in the record's own stream."""
-    view = {"jobTitle": "CTO", "city": None, "leadsyncKey": "p-1#0", "leadsyncRevision": 4, "unmapped": "x"}
+    view = {**EMPTY, "jobTitle": "CTO", "leadsyncKey": "p-1#0", "leadsyncRevision": 4, "unmapped": "x"}
     async with listening() as it:
         status, said = await it.post(WEBHOOK, {**CALL, "owner": "ada@sales.example", "updatedAt": AT, "fields": view})
         assert (status, said) == (200, {"requestId": "run/1", "status": "accepted"})
         [stream], [change] = {each.stream for each in it.journal.changes}, it.changes
     assert (stream, change.kind, change.action, change.campaign) == ("775", "requested", "sync_person", "trigger")
     assert (change.owner, change.sync_as, change.updated_at, change.scope) == ("ada@sales.example", "lead", AT, "row")
-    assert change.fields == {"jobTitle": "CTO", "city": None}
+    assert change.fields == {**EMPTY, "jobTitle": "CTO"}
     assert (change.person_key, change.creation, change.revision) == ("p-1", 0, 4)
 
 
@@ -115,7 +118,7 @@ async def test_a_request_that_overtakes_our_own_create_finds_its_person() -> Non
         await made.start()
         await made.applier.apply([Given(create("p-1"))], Priority.FIRST)
         [ours], typed_in = made.of_key("p-1#1"), made.person()
-        async with listening(made.journal, keys_in(made.connector)) as it:
+        async with listening(made.journal, persons_in(made.connector)) as it:
             for held in (ours, typed_in):
                 assert (await it.post(WEBHOOK, {**CALL, "leadId": int(held.id)}))[0] == 200
             assert [(each.person_key, each.creation) for each in it.changes] == [("p-1", 1), (None, None)]
@@ -125,25 +128,82 @@ async def test_a_request_that_overtakes_our_own_create_finds_its_person() -> Non
             assert len(made.calls) == calls  # the feed has told who that is
 
 
-async def test_a_view_that_states_the_key_spares_the_look_up() -> None:
+async def test_a_view_that_states_everything_and_the_key_spares_the_look_up() -> None:
     """An empty one too: nobody whom we made is without it."""
     async with scene() as made:
         await made.start()
         typed_in, calls = made.person(), len(made.calls)
-        async with listening(made.journal, keys_in(made.connector)) as it:
-            view = {"updatedAt": AT, "fields": {"city": "London", "leadsyncKey": None}}
+        async with listening(made.journal, persons_in(made.connector)) as it:
+            view = {"updatedAt": AT, "fields": {**EMPTY, "city": "London", "leadsyncKey": None}}
             assert (await it.post(WEBHOOK, {**CALL, "leadId": int(typed_in.id), **view}))[0] == 200
             assert [each.person_key for each in it.changes] == [None] and len(made.calls) == calls
+
+
+@pytest.mark.parametrize("sent", [{}, {"lastName": "Lovelace", "city": "Rome"}, {"city": "Rome", "leadsyncKey": None}])
+@pytest.mark.parametrize("by_step", [False, True])
+async def test_who_is_not_told_yet_is_taken_as_marketo_has_them_whatever_a_call_leaves_out(
+    sent: dict[str, Any], by_step: bool
+) -> None:
+    """Its view stands for the feed's `created`, which then counts as older: a column that it lacked would never reach Dynamics."""
+    async with scene() as made:
+        await made.start()
+        held = made.person(jobTitle="CTO", city="Rome")
+        made.clock.now += 30
+        made.edit(held, city="London")
+        async with listening(made.journal, persons_in(made.connector)) as it:
+            if by_step:
+                context = {"id": int(held.id), "updatedAt": AT, **sent}
+                people = [{"objectContext": context, "flowStepContext": {}}]
+                assert (await it.post(f"{FLOW_STEP}/async", {**STEP, "objectData": people}))[0] == 201
+            else:
+                call = {**CALL, "leadId": int(held.id), "updatedAt": AT, "fields": sent}
+                assert (await it.post(WEBHOOK, call))[0] == 200
+            [view] = it.changes
+        created, edited = await made.read()
+        assert view.fields == {**(created.fields or {}), "city": "London"} and {*view.fields} == {*COLUMNS}
+        assert (view.scope, view.updated_at) == ("row", edited.time)
+
+
+def test_a_view_that_leaves_out_columns_stands_for_no_row() -> None:
+    """Where the person cannot be looked up it waits for the feed; whose it is, it says all the same."""
+    view = {"city": "Oslo", "leadsyncKey": "p-1#1", "leadsyncRevision": 9}
+    change = requested(of_webhook({**CALL, "updatedAt": AT, "fields": view}, COLUMNS), known(), AT)  # type: ignore[arg-type]
+    assert (change.fields, change.scope, change.revision, change.updated_at) == (None, "partial", None, None)
+    assert (change.person_key, change.creation) == ("p-1", 1)
 
 
 async def test_while_marketo_does_not_answer_requests_are_taken_as_they_are(caplog: pytest.LogCaptureFixture) -> None:
     """Marketo's webhooks are not repeated: what is not taken is lost."""
     async with scene(shares={"dropped_before": 1.0}) as made:
-        keys_of = keys_in(made.client(), 0.05)
-        async with listening(keys_of=keys_of) as it:
+        persons_of = persons_in(made.client(), 0.05)
+        async with listening(persons_of=persons_of) as it:
             assert (await it.post(WEBHOOK, CALL))[0] == 200
             assert [each.person_key for each in it.changes] == [None]
     assert "not found out in time" in caplog.text
+
+
+async def test_what_fails_for_somebody_new_stands_in_their_log_at_once() -> None:
+    """Scenario 48: the failure comes back before the feed has told of the person, of whom nothing is known but that they were asked for."""
+    async with scene() as made:
+        await activities.type_made(made)
+        await made.start()
+        held = made.person(jobTitle="x" * 120)
+        async with listening(made.journal, persons_in(made.connector)) as it:
+            assert (await it.post(WEBHOOK, {**CALL, "leadId": int(held.id)}))[0] == 200
+        writing = activities.lane(made)
+        await writing.write([activities.failure("a-1", person_key_of(MARKETO, held.id))])
+        assert [who for who, _, _ in activities.logged(made)] == [int(held.id)] and writing.skipped == 0
+        assert kinds(await made.read()) == ["created"]
+
+
+async def test_a_request_tells_nothing_new_of_who_is_known() -> None:
+    """Nor of a person of ours, of whom the applier will say more."""
+    journal = FakeJournal(MARKETO, known(told_before("775", key="p-7#2")))
+    async with listening(journal) as it:
+        assert (await it.post(WEBHOOK, CALL))[0] == 200
+        view = {"updatedAt": AT, "fields": {**EMPTY, "leadsyncKey": "p-9#1"}}
+        assert (await it.post(WEBHOOK, {**CALL, "leadId": 776, **view}))[0] == 200
+    assert len(journal.changes) == 2 and journal.records == []
 
 
 async def test_a_repeat_is_the_same_change() -> None:
@@ -179,9 +239,12 @@ async def test_without_the_secret_nothing_is_told_and_nothing_taken(headers: dic
         ({"updatedAt": "yesterday", "fields": {}}, "updatedAt: is 'yesterday'; allowed is a time such as"),
         ({"updatedAt": AT, "fields": "all"}, "fields: is 'all'; allowed is a JSON object"),
         ({"updatedAt": AT, "fields": {"city": "x" * 200_000}}, "fields.city: is too long"),
-        ({"updatedAt": AT, "fields": {"city": 10**30}}, "the person's fields: cannot be taken"),
-        ({"updatedAt": AT, "fields": {"leadsyncRevision": 10**30}}, "the person's fields: cannot be taken"),
-        ({"updatedAt": AT, "fields": {"city": ["x"] * 501}}, "the person's fields: cannot be taken"),
+        ({"updatedAt": AT, "fields": {**EMPTY, "city": 10**30}}, "the person's fields: cannot be taken"),
+        (
+            {"updatedAt": AT, "fields": {**EMPTY, "leadsyncKey": "p#1", "leadsyncRevision": 10**30}},
+            "the person's fields: cannot be taken",
+        ),
+        ({"updatedAt": AT, "fields": {**EMPTY, "city": ["x"] * 501}}, "the person's fields: cannot be taken"),
         ({"updatedAt": AT, "fields": dict.fromkeys(COLUMNS, "x" * 100_000)}, "the person's fields: cannot be taken"),
     ],
 )
@@ -237,7 +300,7 @@ async def test_a_journal_that_fails_ends_the_loop() -> None:
     journal.write = fenced  # type: ignore[method-assign]
     rest = Rest(tls_context(None), 1)
     server = SyncPersonServer(
-        journal, SecretStr(SECRET), lambda: COLUMNS, nobodys, Callbacks(rest, Patience(random.Random(1))), Options(PACE, listen_port=0)
+        journal, SecretStr(SECRET), lambda: COLUMNS, nobody, Callbacks(rest, Patience(random.Random(1))), Options(PACE, listen_port=0)
     )  # type: ignore[arg-type]  # fmt: skip
     await server.start()
     running = asyncio.create_task(server.run())
@@ -267,13 +330,13 @@ def test_a_request_without_a_view_still_finds_its_person() -> None:
 
 def test_a_view_with_another_key_than_is_known_is_out_of_date() -> None:
     """A call that waited in Marketo while a merge gave its person away must not give it back."""
-    view = {"city": "Oslo", "leadsyncKey": "p-old#1", "leadsyncRevision": 9}
+    view = {**EMPTY, "city": "Oslo", "leadsyncKey": "p-old#1", "leadsyncRevision": 9}
     asked = of_webhook({**CALL, "updatedAt": AT, "fields": view}, COLUMNS)
     change = requested(asked, known(told_before(key="p-7#2")), AT)  # type: ignore[arg-type]
     assert (change.person_key, change.creation, change.fields, change.revision) == ("p-7", 2, None, None)
     same = of_webhook({**CALL, "updatedAt": AT, "fields": {**view, "leadsyncKey": "p-7#2"}}, COLUMNS)
     change = requested(same, known(told_before(key="p-7#2")), AT)  # type: ignore[arg-type]
-    assert (change.person_key, change.fields, change.revision) == ("p-7", {"city": "Oslo"}, 9)
+    assert (change.person_key, change.fields, change.revision) == ("p-7", {**EMPTY, "city": "Oslo"}, 9)
 
 
 STEP: dict[str, Any] = {
@@ -284,7 +347,10 @@ STEP: dict[str, Any] = {
     "callbackUrl": "https://marketo.example.com/callback",
     "context": {"subscription": {"munchkinId": "123-ABC-456"}, "campaign": {"type": "batch"}},
     "objectData": [
-        {"objectContext": {"id": 775, "updatedAt": AT, "jobTitle": "CTO"}, "flowStepContext": {"syncAs": "contact"}},
+        {
+            "objectContext": {**EMPTY, "id": 775, "updatedAt": AT, "jobTitle": "CTO"},
+            "flowStepContext": {"syncAs": "contact"},
+        },
         {"objectContext": {"id": 776}, "flowStepContext": {"assignTo": "ada@sales.example"}},
     ],
 }

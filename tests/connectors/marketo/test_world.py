@@ -23,3 +23,15 @@ def test_a_late_repeat_undoes_nobodys_edit(seed: int) -> None:
     """Marketo lists no revision of it, and it was taken for an edit: the value that somebody had just entered was written over."""
     profile = replace(PROFILES["edits"], faults=Faults(again=0.5, upsets=0.3))
     assert lived(MarketoWorld(seed, profile)) == []
+
+
+class LaggingWorld(MarketoWorld):
+    """Its feed lists what happened long after the rows show it."""
+
+    indexing_seconds = 20.0
+
+
+@pytest.mark.parametrize(("profile", "seed"), [("creations", 2), ("shipped", 2), ("blocked", 1)])
+def test_what_is_listed_late_passes_for_no_rewriting_of_ours(profile: str, seed: int) -> None:
+    """An edit of somebody whom we had just made stood in the row that was told first, and lost without a word."""
+    assert lived(LaggingWorld(seed, PROFILES[profile])) == []

@@ -79,6 +79,7 @@ class MarketoWorld(RestWorld):
 
     system = MARKETO
     marketo: Instance
+    indexing_seconds: ClassVar[float] = 0.0
     bad_lines: ClassVar[Mapping[str, float]] = {
         **BAD_LINES,
         "timeout_604_after": 0.06,
@@ -89,7 +90,15 @@ class MarketoWorld(RestWorld):
 
     def place_instance(self, saving: Saving) -> None:
         self.clock = WorldClock(self)
-        self.marketo = Instance(self.policy, self.random, saving, self.oracle, clock=self.clock, with_our_fields=True)
+        self.marketo = Instance(
+            self.policy,
+            self.random,
+            saving,
+            self.oracle,
+            clock=self.clock,
+            with_our_fields=True,
+            indexing_seconds=self.indexing_seconds,
+        )
 
     async def open_scene(self, stack: AsyncExitStack, faults: Faults) -> Scene:
         app = build_marketo_app(self.marketo, faults, credentials=CONNECTOR, others=[], limits=AMPLE)

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from streams.demo.record import HeldRecord
-from streams.simulators.faults import FaultPlan
+from streams.simulators.faults import POISON_MARK, FaultPlan
 from tests.simulators.marketo.served import served
 
 LEADS = "/rest/v1/leads.json"
@@ -141,6 +141,18 @@ async def test_a_refusal_by_a_duplicate_rule_is_counted() -> None:
         (result,) = await stage.user.sync("createOnly", "email", {**ADA, "jobTitle": "(twice)"})
         assert result["reasons"][0]["code"] == "1003" and "field 'jobTitle'" in result["reasons"][0]["message"]
         assert stage.faults.counts == {"duplicate_rule": 1}
+
+
+async def test_a_poisonous_record_fails_its_call_each_time() -> None:
+    """What stood before it is saved, what stands behind it is not."""
+    async with served() as stage:
+        records = [{"email": f"{n}@x.example", "jobTitle": "CTO"} for n in range(3)]
+        records[1]["jobTitle"] = f"CTO {POISON_MARK}"
+        for code in ("611", "611"):
+            body = {"action": "createOrUpdate", "lookupField": "email", "input": records}
+            assert await stage.user.code("POST", LEADS, body) == code
+        assert [held.values["email"] for held in stage.instance.records.values()] == ["0@x.example"]
+        assert stage.faults.counts == {"poison_611": 2}
 
 
 async def test_latency_is_counted() -> None:
