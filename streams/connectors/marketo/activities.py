@@ -104,6 +104,9 @@ class ActivityLane:
             fetched = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH_MAX)
             records = [record for each in fetched.values() for record in each]
             if records:
+                # Where we are, before anything is done: whoever has a successor learns it here, and writes no entry twice.
+                at = {TopicPartition(each.topic, each.partition): each.offset for each in reversed(records)}
+                await self._journal.write(Entry(offsets=at))
                 await self.write(self._wanted(records), any(self._is_maybe_done(record) for record in records))
                 offsets = {TopicPartition(each.topic, each.partition): each.offset + 1 for each in records}
                 await self._journal.write(Entry(offsets=offsets))

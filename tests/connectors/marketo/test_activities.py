@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 
 from schemas.vocabulary import MARKETO
 from streams.codec import encode
+from streams.connectors.journal import Entry, TakenOver
 from streams.connectors.marketo.activities import ActivityLane, kinds_of
 from streams.connectors.marketo.activity_entries import sentence_of
 from streams.connectors.marketo.names import ACTIVITY_API_NAME, ACTIVITY_ATTRIBUTES, ACTIVITY_PRIMARY
@@ -217,3 +221,38 @@ async def test_what_cannot_be_read_or_is_not_wanted_is_passed_over() -> None:
         found = lane(made)._wanted([Message(b"{"), Message(encode(failure("a-1"))), Message(encode(collision))])
         assert [each.activity_id for each in found] == ["a-1"]
         assert sentence_of(collision) == "Edits in both systems: Marketo won"
+
+
+class Topic:
+    """A consumer of the activity log, with these entries."""
+
+    def __init__(self, *activities: Activity) -> None:
+        self._records = [
+            SimpleNamespace(
+                topic="activity-log", partition=0, offset=n, value=encode(each), key=each.person_key.encode()
+            )
+            for n, each in enumerate(activities)
+        ]
+
+    async def getmany(self, **_: Any) -> dict[str, list[Any]]:
+        return {"": self._records}
+
+
+async def test_a_connector_that_was_replaced_writes_no_entry() -> None:
+    """It may have stood still for long, and the one after it has written them."""
+    async with scene() as made:
+        await somebody(made)
+        await type_made(made)
+        writing = lane(made)
+        writing._consumer = Topic(failure("a-1"), failure("a-2"))
+        said: list[Entry] = []
+
+        async def taken_over(entry: Entry) -> None:
+            said.append(entry)
+            raise TakenOver
+
+        made.journal.write = taken_over
+        with pytest.raises(TakenOver):
+            async with asyncio.timeout(10):
+                await writing.run()
+        assert logged(made) == [] and said == [Entry(offsets={TopicPartition("activity-log", 0): 0})]
