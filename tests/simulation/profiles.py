@@ -112,6 +112,13 @@ PROFILES: Mapping[str, Profile] = _profiles(
     Profile("window", Mix({**EDITS, "edit_both": 6, "qualify": 0.4}), policies=("window",)),
     Profile("blocked", Mix({**EDITS, **CREATIONS}, cleared=0.15), pairs=(0, 1), policies=("blocked",), share=0.7),
     Profile(
+        "blocked_life",
+        Mix({**EDITS, **CREATIONS, "delete_in_marketo": 0.7, "delete_in_dynamics": 0.7, "qualify": 0.7}),
+        pairs=(0, 1),
+        policies=("blocked",),
+        share=0.7,
+    ),
+    Profile(
         "delete_policy",
         Mix({**EDITS, "delete_in_marketo": 1, "delete_in_dynamics": 1, "sync_person": 0.7, "qualify": 0.4}),
         policies=("deletes-in-marketo", "deletes-in-dynamics", "deletes-in-both"),

@@ -107,6 +107,7 @@ def _must_be_in_marketo(oracle: Oracle, person: PersonFacts) -> bool:
     return any(
         edit.number not in person.facts(name).loose | person.facts(name).meek
         and oracle.policy.fields[name].column(held.record.type) is not None
+        and MARKETO not in oracle.policy.fields[name].block_updates  # it was none of what is due there
         and edit.number not in person.facts(name).seen_when_deleted
         and oracle.may_stand(person, name) == [edit]
         for name, edit in pending_from_dynamics(oracle.policy, person)
