@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas.limits import CLOSED_RECORDS_MAX
-from schemas.vocabulary import DYNAMICS, MARKETO, System
+from schemas.vocabulary import DYNAMICS, System
 from streams.sync import edits
 from streams.sync.landings import fold_values, landed_by, note_shown
 from streams.sync.messages import Record, Value
@@ -24,6 +24,7 @@ from streams.sync.person import (
     SyncError,
     SystemState,
     Wish,
+    other_system,
 )
 from streams.sync.policy import FieldRule
 
@@ -153,24 +154,29 @@ def fold_first_row(fold: Fold, state: SystemState, link: Link) -> None:
 
 def _fold_differences(fold: Fold, system: System) -> None:
     """Two records become one person: where both hold something else, it is a collision; a value beats an empty field."""
-    other = MARKETO if system == DYNAMICS else DYNAMICS
     for name, value in _all_held(fold).items():
-        known = edits.held_value(fold, other, name)
-        rule = fold.policy.fields.get(name)
-        if rule is None or known == value or (known is edits.UNKNOWN and value is None):
-            if known == value and name in fold.person.moving:
-                edits.hold(fold.person.moving[name], system, value)  # both hold it, whichever was read first
-            continue
-        if known is edits.UNKNOWN or known is None or rule.direction != "both":
-            edits.fold_edit(fold, system, name, edits.new_edit(fold, system, value))
-            continue
-        field = edits.moving_field(fold, name)
-        theirs, ours = field.side(other), field.side(system)
-        if theirs.edit is None:
-            theirs.edit = edits.new_edit(fold, other, field.base)
-        edits.hold(field, system, value)
-        ours.edit = None if value is None else edits.new_edit(fold, system, value)
-        ours.in_sight = theirs.in_sight = False
+        _fold_difference(fold, system, name, edits.new_edit(fold, system, value))
+
+
+def _fold_difference(fold: Fold, system: System, name: str, edit: Edit) -> None:
+    """One field of a record that was not the person's before. The edit: what it holds."""
+    value, other = edit.value, other_system(system)
+    known = edits.held_value(fold, other, name)
+    rule = fold.policy.fields.get(name)
+    if rule is None or known == value or (known is edits.UNKNOWN and value is None):
+        if known == value and name in fold.person.moving:
+            edits.hold(fold.person.moving[name], system, value)  # both hold it, whichever was read first
+        return
+    if known is edits.UNKNOWN or known is None or rule.direction != "both":
+        edits.fold_edit(fold, system, name, edit)
+        return
+    field = edits.moving_field(fold, name)
+    theirs, ours = field.side(other), field.side(system)
+    if theirs.edit is None:
+        theirs.edit = edits.new_edit(fold, other, field.base)
+    edits.hold(field, system, value)
+    ours.edit = None if value is None else edit
+    ours.in_sight = theirs.in_sight = False
 
 
 def _all_held(fold: Fold) -> Mapping[str, Value]:
@@ -186,12 +192,18 @@ def _fold_first_contact_row(fold: Fold, conversion: Conversion) -> None:
 
     Where we qualified the lead ourselves, what no lead could hold, and what only Dynamics decides, was filled in by it: nobody
     entered that. Another value may have been entered in the lead just before, or the first in a field that it held empty.
+    A field that no lead could hold was out of sync until now: what Marketo holds there is nothing that the contact has lost.
     """
     filled_in = edits.is_our_own(fold)
     for name, value in (fold.change.fields or {}).items():
         held, rule = edits.held_value(fold, DYNAMICS, name), fold.policy.fields.get(name)
+        if rule is not None and rule.lead is None and rule.direction == "both":
+            if name in fold.person.moving:
+                fold.person.moving[name].dynamics.held = None
+            _fold_difference(fold, DYNAMICS, name, edits.new_edit(fold, DYNAMICS, value, weak=filled_in))
+            continue
         if held is edits.UNKNOWN or held == value or (rule is not None and rule.direction == "to_marketo"):
-            entered = conversion.lead_was_read and rule is not None and rule.lead and rule.direction == "both"
+            entered = conversion.lead_was_read and rule is not None and rule.direction == "both"
             edits.fold_edit(fold, DYNAMICS, name, edits.new_edit(fold, DYNAMICS, value, weak=filled_in and not entered))
             continue
         field, sent = edits.moving_field(fold, name), conversion.void.get(name)

@@ -74,6 +74,13 @@ PROFILES: Mapping[str, Profile] = _profiles(
     ),
     Profile("conversions", Mix({**EDITS, "qualify": 1.2}), pairs=(1, 2), starts=("lead", "synced"), share=1.5),
     Profile(
+        "contact_only",
+        Mix({**EDITS, "qualify": 1.2, "delete_in_marketo": 0.2}),
+        starts=("lead", "synced", "contact"),
+        policies=("contact-only",),
+        share=0.7,
+    ),
+    Profile(
         "merges",
         Mix({**EDITS, "merge_in_marketo": 1, "merge_in_dynamics": 1, "sync_person": 0.5}),
         pairs=(2, 3),
