@@ -270,9 +270,14 @@ def command_of(
 
 
 def send_again_first(fold: Fold, system: System, flight: Flight) -> None:
-    """Put the create that waits in the background lane on the first one: the same command, id and revision."""
+    """Put the create that waits in the background lane on the first one: the same command, id, revision and fields.
+
+    It was checked when it was first sent; only what the policy no longer sends is left out.
+    """
     flight.lane = "first"
-    writes, _ = _in_system(fold, system, flight.fields, fold.policy.outbound[_kind(fold, system)])
+    columns = fold.policy.outbound[_kind(fold, system)]
+    carried = {name: edit for name, edit in flight.fields.items() if name in columns}
+    writes, _ = _in_system(fold, system, carried, columns, own=carried)
     fold.commands.append(command_of(fold, system, flight, writes))
 
 
