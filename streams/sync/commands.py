@@ -283,19 +283,10 @@ def send_again_first(fold: Fold, system: System, flight: Flight) -> None:
 
 def _hold_back(fold: Fold, system: System, operation: Operation, violation: Violation) -> None:
     """Nothing goes out in this direction; the error says why, on the person."""
-    fold.open_error(
-        system,
-        SyncError(
-            fold.change.change_id,
-            violation.code,
-            violation.message[
-                :TEXT_CHARACTERS_MAX
-            ],  # it may name twenty options, each as long as the policy's author likes
-            operation,
-            canonical_name(fold, system, violation.field),
-            violation.value,
-        ),
-    )
+    message = violation.message[:TEXT_CHARACTERS_MAX]  # it may name twenty options, each as long as the author likes
+    field = canonical_name(fold, system, violation.field)
+    error = SyncError(fold.change.change_id, violation.code, message, operation, field, violation.value)
+    fold.open_error(system, error)
 
 
 def has_changed(fold: Fold, system: System, flight: Flight) -> bool:

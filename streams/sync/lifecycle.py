@@ -139,6 +139,8 @@ def on_converted(fold: Fold) -> None:
         linking.convert(fold, contact)
     elif state.link is None and state.flight is None:
         state.link = Link("lead", record.id)
+        landings.note_shown(fold, state.link)
+        linking.end_wish(fold, DYNAMICS)
         linking.convert(fold, contact)
         linking.want_marketo_if_never_had(fold)
     else:
@@ -182,12 +184,14 @@ def link_twin(fold: Fold, record: Record) -> None:
     change = fold.change
     state, other = fold.person.system(change.system), change.other
     linking.close_duplicate(fold, record)
-    state.flight = state.wish = None
+    state.flight = None
+    linking.end_wish(fold, change.system)
     state.link = Link(record.type, record.id, revision=change.revision or 0, unread=True)
     if other is not None and other.system != record.system:
         there = fold.person.other(change.system)
         if there.link is None and there.creating() is None and there.closure_of(other.id) is None:
-            there.link, there.wish = Link(other.type, other.id, unread=True), None
+            there.link = Link(other.type, other.id, unread=True)
+            linking.end_wish(fold, other.system)
             linking.note_linked(fold, other)
     linking.note_linked(fold, record)
     fold.log("linked", f"{change.system}/{record.id}", record=record)

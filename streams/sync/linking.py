@@ -59,21 +59,39 @@ def _forget_what_the_former_held(fold: Fold, flight: Flight) -> None:
 
 
 def link_first_seen(fold: Fold, record: Record) -> None:
-    """A record that nobody announced: a new person's first, or one more of a person who has none in this system."""
+    """A record that nobody announced: a new person's first, or one more of a person who has none in this system.
+
+    One under the number of a wish is that wish's: its create had been answered as refused, and carried out all the same.
+    """
     change, person = fold.change, fold.person
     state = person.system(change.system)
+    wish = state.wish if (change.creation or 0) > state.creations else None
     state.link = Link(record.type, record.id, creation=change.creation or 0)
     note_shown(fold, state.link)
     state.link.revision = change.revision or 0
+    end_wish(fold, change.system)
+    if wish is not None and wish.sync_as == "contact" and record.type == "lead":
+        state.qualify = wish.lane
     note_linked(fold, record)
-    if person.linked_pair():
+    if wish is not None:
+        fold.log("created", f"{change.system}/{record.id}", record=record, operation="create")
+    elif person.linked_pair():
         fold.log("linked", f"{change.system}/{record.id}", record=record)
+    if person.linked_pair():
         _fold_differences(fold, change.system)
     elif person.marketo.flight is None and person.dynamics.flight is None and not person.moving:
         selected = fold.policy.fields  # the only record of its person: what it holds is what is known
         person.at_rest.update({name: value for name, value in (change.fields or {}).items() if name in selected})
     else:
         fold_values(fold, None)
+
+
+def end_wish(fold: Fold, system: System) -> None:
+    """The person has a record in this system: none shall be created, and what stood in the way of that is over."""
+    fold.person.system(system).wish = None
+    error = fold.person.errors.get(system)
+    if error is not None and error.operation == "create":
+        fold.close_error(system)
 
 
 def note_linked(fold: Fold, record: Record) -> None:

@@ -113,7 +113,7 @@ def _may_end(change: PersonChange, command: ApplyCommand, blind: bool) -> bool:
         return (
             change.command_id == command.command_id and change.answer in ANSWERS_THAT_END
         ) or change.revision is not None
-    if command.operation == "create" and (change.creation == 0 or change.kind == "created"):
+    if command.operation == "create" and (change.creation is not None or change.kind == "created"):
         return True  # a twin was found, or what an earlier try of this number had made
     shows_it = change.revision is not None and change.revision >= command.revision
     return change.kind in ENDS_A_FLIGHT or shows_it or (change.record is not None and change.record.type == "contact")

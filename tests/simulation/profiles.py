@@ -23,13 +23,14 @@ class Faults:
     unanswered: float = 0.25  # a result that ends nothing never comes
     answered_twice: float = 0.1
     announced_only: float = 0.1  # an applier dies between `linked` and the create
+    misreported: float = 0.0  # a record is made, and the answer is that it was refused
     upsets: float = 0.03  # after any step, one of the world's UPSETS
 
 
-NO_FAULTS = Faults(0, 0, 0, 0, 0, 0, 0, 0)
+NO_FAULTS = Faults(0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
-Judge = Literal["oracle", "alike", "links", "twins"]
+Judge = Literal["oracle", "alike", "links", "twins", "asked"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Profile:
     """A sort of world. `pairs`: linked pairs that stand before the story begins; `share`: its part of the seeds.
 
     `judge`: who says what is right at the end: the `oracle`; or, where it cannot know, nobody, and records that the oracle
-    (`alike`) or the processor (`links`) takes for one person must agree, whatever on; and nobody be left alone (`twins`).
+    (`alike`) or the processor (`links`) takes for one person must agree, whatever on; and nobody be left alone (`twins`);
+    and no lead be made that nobody asked for (`asked`).
     """
 
     name: str
@@ -67,6 +69,23 @@ PROFILES: Mapping[str, Profile] = _profiles(
     Profile("one_way", Mix(EDITS, wrong_side=0.3), share=0.5),
     Profile("bootstrap", Mix(EDITS, cleared=0), starts=("bootstrapped",), share=0.5),
     Profile("creations", Mix({**EDITS, **CREATIONS}, fields_per_edit_max=3), pairs=(0, 1), share=1.5),
+    Profile(
+        "misreported",
+        Mix(
+            {
+                **EDITS,
+                "create_in_marketo": 2,
+                "create_in_dynamics": 2,
+                "sync_person": 0.3,
+                "delete_in_marketo": 1,
+                "delete_in_dynamics": 2,
+            }
+        ),
+        pairs=(0, 1),
+        faults=Faults(misreported=0.5),
+        judge="asked",
+        share=0.7,
+    ),
     Profile(
         "deletes",
         Mix({**EDITS, "delete_in_marketo": 1, "delete_in_dynamics": 1, "sync_person": 1.5}),
