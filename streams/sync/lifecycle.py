@@ -27,7 +27,7 @@ def on_deleted(fold: Fold) -> None:
         close(fold, change.system, "deleted")
     elif state.link is None and landings.is_of_our_creation(change.creation, record, state.creating()):
         end_creation(fold, change.system, record.id)
-    else:
+    elif not linking.close_duplicate(fold, record):
         fold.effect = "no_effect"
 
 
@@ -39,6 +39,7 @@ def close(fold: Fold, system: System, closure: Closure) -> None:
     state.closed = linking.with_closed(state, link.id, closure)
     state.link, state.qualify, state.delete = None, None, False
     fold.log("deleted", f"{system}/{link.id}", system=system, record=Record(system, link.type, link.id))
+    _end_what_the_record_left(fold, system)
     other = fold.person.other(system)
     is_there = other.link is not None or other.creating() is not None
     other.delete = is_there and other_system(system) in fold.policy.propagate_deletes_to
@@ -48,6 +49,18 @@ def close(fold: Fold, system: System, closure: Closure) -> None:
         linking.tell_marketo(fold, "is_deleted", True)
     elif flight is None or flight.gone or flight.operation == "delete":
         after_deletion_in_marketo(fold)
+
+
+def _end_what_the_record_left(fold: Fold, system: System) -> None:
+    """The person's record in this system is no more: what stood in the way of writing to it is over.
+
+    So is the wish for a record in the other system, if there is none, and whatever stood in its way: nothing is left to make it of.
+    """
+    state, other = fold.person.system(system), fold.person.other(system)
+    fold.close_error(system)
+    if state.link is None and other.link is None and other.flight is None:
+        other.wish = None
+        fold.close_error(other_system(system))
 
 
 def _forget_the_dynamics_record(fold: Fold) -> None:
@@ -107,8 +120,12 @@ def on_merged(fold: Fold) -> None:
         linking.convert(fold, record)
     is_linked = state.link is not None and state.link.id == record.id
     is_creation = state.link is None and landings.is_of_our_creation(change.creation, record, state.creating())
-    if state.closure_of(record.id) is not None or not (is_linked or is_creation):
-        fold.effect = "closed" if state.closure_of(record.id) is not None else "no_effect"
+    if state.closure_of(record.id) is not None:
+        fold.effect = "closed"
+        return
+    if not (is_linked or is_creation):
+        if not linking.close_duplicate(fold, record):
+            fold.effect = "no_effect"
         return
     if state.flight is not None and is_creation:
         state.creations = max(state.creations, state.flight.creation)
@@ -120,6 +137,7 @@ def on_merged(fold: Fold) -> None:
     fold.log("merged", f"{change.system}/{record.id}", record=record)
     if change.winner is not None and change.winner_person_key == change.person_key:
         state.link = Link(change.winner.type, change.winner.id, unread=True)
+    _end_what_the_record_left(fold, change.system)
 
 
 def on_converted(fold: Fold) -> None:
@@ -209,16 +227,16 @@ def on_unlinked(fold: Fold) -> None:
     elif not (
         state.link is None and creating is not None and creating.record is not None and creating.record.id == record.id
     ):
-        fold.effect = "no_effect"
+        if not linking.close_duplicate(fold, record):
+            fold.effect = "no_effect"
         return
     state.flight = state.wish = state.qualify = None
     state.delete = False
+    _end_what_the_record_left(fold, change.system)
     if change.system == DYNAMICS:
         _forget_the_dynamics_record(fold)
         fold.person.record_type = None
-        fold.person.marketo.wish = None
     else:
-        fold.person.dynamics.wish = None
         linking.want_marketo_if_taken(fold)
     fold.log("unlinked", f"{change.system}/{record.id}", record=record)
 

@@ -66,6 +66,7 @@ def link_first_seen(fold: Fold, record: Record) -> None:
     change, person = fold.change, fold.person
     state = person.system(change.system)
     wish = state.wish if (change.creation or 0) > state.creations else None
+    close_duplicate(fold, record)
     state.link = Link(record.type, record.id, creation=change.creation or 0)
     note_shown(fold, state.link)
     state.link.revision = change.revision or 0
@@ -261,6 +262,8 @@ def convert(fold: Fold, contact: Record) -> None:
         edits.land(fold, DYNAMICS, flight, "lead")  # there was a lead, so all that the create carried was on it
     state.delete = state.delete or (flight is not None and flight.operation == "delete")  # void, and due still
     state.flight = state.qualify = None
+    if DYNAMICS in person.errors and person.errors[DYNAMICS].refused:
+        fold.close_error(DYNAMICS)  # what was refused to the lead is, if still due, for the contact to take
     state.closed = with_closed(state, lead_id, "converted")
     state.link = Link("contact", contact.id, creation=link.creation if link is not None else 0, unread=True)
     person.conversion = Conversion(void, lead_was_read=link is not None and not link.unread)
@@ -282,12 +285,14 @@ def with_closed(state: SystemState, record_id: str, closure: Closure) -> tuple[t
     return (*state.closed, (record_id, closure))[-CLOSED_RECORDS_MAX:]
 
 
-def close_duplicate(fold: Fold, record: Record) -> None:
-    """It is linked now, so it is none any more."""
+def close_duplicate(fold: Fold, record: Record) -> bool:
+    """It is linked now, or no more, or somebody else's: it is none any more. Whether it was one."""
     slot = f"duplicate/{record.system}"
     error = fold.person.errors.get(slot)
-    if error is not None and error.value == record.id:
-        fold.close_error(slot)
+    if error is None or error.value != record.id:
+        return False
+    fold.close_error(slot)
+    return True
 
 
 def open_duplicate(fold: Fold, record: Record) -> None:

@@ -107,6 +107,11 @@ PROFILES: Mapping[str, Profile] = _profiles(
     Profile("rewriting", Mix({**EDITS, "create_in_marketo": 0.5}, spoiled=0.7), rewriting=True, share=1.5),
     Profile("fighting", Mix(EDITS), fighting=True, share=0.3),
     Profile("validation", Mix({**EDITS, "break_value": 2, "create_in_marketo": 0.5, "retry": 0.5}), share=1.5),
+    Profile(
+        "broken_life",
+        Mix({**EDITS, **CREATIONS, "break_value": 2, "delete_in_marketo": 1, "delete_in_dynamics": 1, "qualify": 0.4}),
+        pairs=(0, 1),
+    ),
     Profile("filter", Mix({**EDITS, **CREATIONS, "turn_filter": 2}, kept_out=0.5), pairs=(0, 1)),
     Profile(
         "life",

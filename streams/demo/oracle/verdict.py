@@ -78,6 +78,14 @@ def _errors(
             yield Difference(person.key, system, "a sync error should be open")
         if blocks[system] == "no" and system in open_errors:
             yield Difference(person.key, system, "a sync error is open and nothing explains it")
+        if system in open_errors and system not in person.held and not _may_be_made(person, system):
+            yield Difference(person.key, system, "a sync error is open and nobody is left whom it is about")
+
+
+def _may_be_made(person: PersonFacts, system: System) -> bool:
+    """Whether there is something to make a record of in this system, and somebody may have called for it."""
+    is_called_for = system == MARKETO or person.dynamics_due != "never" or person.is_misowned
+    return other_system(system) in person.held and is_called_for
 
 
 def _missing(oracle: Oracle, person: PersonFacts, blocks: Mapping[System, Blocked]) -> Iterator[Difference]:
