@@ -24,8 +24,8 @@ def settle_all(fold: Fold) -> None:
     """Record collisions, emit what has become due, put to rest what is."""
     person = fold.person
     due = due_by_system(fold) if person.moving else NOTHING_DUE  # which puts collisions on record
-    if person.syncable is False:
-        return  # the sync filter says No: nothing goes out in either direction until it says Yes
+    if fold.is_kept_out():
+        return  # nothing goes out in either direction until it says Yes
     if person.marketo.flight is None:
         _send(fold, MARKETO, person.marketo, due[MARKETO])
     if person.dynamics.flight is None:

@@ -12,7 +12,7 @@ from streams.sync import landings, linking
 from streams.sync.collision import settle
 from streams.sync.messages import PersonChange, Record
 from streams.sync.outcome import Fold
-from streams.sync.person import Closure, Link, SystemState, Wish, other_system
+from streams.sync.person import Closure, FieldSide, Link, MovingField, SystemState, Wish, other_system
 
 
 def on_deleted(fold: Fold) -> None:
@@ -42,7 +42,8 @@ def close(fold: Fold, system: System, closure: Closure) -> None:
     _end_what_the_record_left(fold, system)
     other = fold.person.other(system)
     is_there = other.link is not None or other.creating() is not None
-    other.delete = is_there and other_system(system) in fold.policy.propagate_deletes_to
+    is_ignored = system == DYNAMICS and fold.is_kept_out()
+    other.delete = is_there and not is_ignored and other_system(system) in fold.policy.propagate_deletes_to
     if system == DYNAMICS:
         state.flight = None
         _forget_the_dynamics_record(fold)
@@ -64,9 +65,28 @@ def _end_what_the_record_left(fold: Fold, system: System) -> None:
 
 
 def _forget_the_dynamics_record(fold: Fold) -> None:
-    """The filter's word and an awaited first row go with the record that they were of."""
+    """The filter's word and an awaited first row go with the record that they were of, and what the filter held back."""
+    if fold.is_kept_out():
+        for name, field in fold.person.moving.items():
+            rule = fold.policy.fields.get(name)
+            if rule is None or rule.computed is None:  # what we know ourselves, Marketo is told
+                _leave_what_was_held_back(fold, name, field)
     fold.person.syncable = None
     fold.person.conversion = None
+
+
+def _leave_what_was_held_back(fold: Fold, name: str, field: MovingField) -> None:
+    """Marketo keeps what it holds, or what is on its way there since before the filter's No."""
+    flight, edit = fold.person.marketo.flight, field.dynamics.edit
+    sent = None if flight is None else flight.fields.get(name)
+    if edit is None or edit.is_same(sent):
+        return
+    if sent is not None and sent.made_in == DYNAMICS:
+        field.dynamics = FieldSide(sent.value, sent)
+    else:
+        field.base = field.marketo.held
+        field.dynamics = FieldSide(field.marketo.held)
+    field.marketo.in_sight = False
 
 
 def end_creation(fold: Fold, system: System, record_id: str) -> None:

@@ -114,6 +114,23 @@ PROFILES: Mapping[str, Profile] = _profiles(
     ),
     Profile("filter", Mix({**EDITS, **CREATIONS, "turn_filter": 2}, kept_out=0.5), pairs=(0, 1)),
     Profile(
+        "filter_life",
+        Mix(
+            {
+                **EDITS,
+                **CREATIONS,
+                "turn_filter": 2,
+                "delete_in_marketo": 0.7,
+                "delete_in_dynamics": 0.7,
+                "qualify": 0.4,
+                "merge_in_dynamics": 0.3,
+            },
+            kept_out=0.3,
+        ),
+        pairs=(0, 2),
+        policies=("small", "deletes-in-both"),
+    ),
+    Profile(
         "life",
         Mix(
             {**EDITS, **CREATIONS, "delete_in_marketo": 0.7, "delete_in_dynamics": 0.7, "qualify": 0.7},
