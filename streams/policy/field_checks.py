@@ -79,6 +79,9 @@ def _check_one_way(field: ReadField) -> None:
                 f"found {key} on a field that goes {direction}",
                 f"{key} where direction is both",
             )
+    if "default" in settings and direction == "to_marketo":
+        found = "found default on a field that goes to_marketo, where only Dynamics says what there is"
+        report.mistake(settings.key_place("default"), found, "default where direction is both or to_dynamics")
     for system in sorted(field.rule.block_updates - set(RECEIVERS[direction])):
         found = f"found {quoted(system)}, which a field that goes {direction} never writes"
         report.mistake(settings.place("block_updates"), found, ", ".join(RECEIVERS[direction]))

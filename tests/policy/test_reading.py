@@ -122,6 +122,12 @@ PLANTED: dict[str, tuple[str, str, str, str]] = {
         "unless_blank",
         "where direction is both",
     ),
+    "a default on a field that goes to Marketo": (
+        "direction: to_marketo",
+        'direction: to_marketo, ^default: "2026-09-01T09:14:07Z"',
+        "default on a field that goes to_marketo",
+        "where direction is both or to_dynamics",
+    ),
     "unless_blank as a word": ("lead: subject,", "lead: subject, unless_blank: ^yes,", '"yes"', "true, false"),
     "blocked where it never writes": (
         "direction: to_marketo",
