@@ -258,7 +258,7 @@ def command_of(
         operation=flight.operation,
         revision=flight.revision,
         record=flight.record,
-        fields=writes if writing else None,
+        fields=writes,
         expected=expected,
         key=key if writing else None,
         creation=flight.creation if creating else None,
