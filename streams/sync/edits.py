@@ -13,6 +13,8 @@ from streams.sync.collision import settle
 from streams.sync.messages import Value
 from streams.sync.outcome import Fold
 from streams.sync.person import Edit, FieldSide, Flight, MovingField, SyncError, Wish
+from streams.sync.policy import FieldRule
+from streams.sync.values import canonical
 
 UNKNOWN = object()
 
@@ -61,6 +63,9 @@ def fold_edit(fold: Fold, system: System, name: str, edit: Edit) -> None:
     rule = fold.policy.fields.get(name)
     if rule is None:
         return
+    if moving is None and _is_of_another_type(rule, system, known, edit.value):
+        fold.person.at_rest[name] = edit.value
+        return
     field = moving or moving_field(fold, name)
     if rule.direction == ("to_marketo" if system == MARKETO else "to_dynamics"):
         _fold_on_the_receiving_side(fold, system, name, edit, source_known=known is not UNKNOWN)
@@ -76,6 +81,16 @@ def fold_edit(fold: Fold, system: System, name: str, edit: Edit) -> None:
     side.edit, side.delivered = edit, False
     if not edit.weak:
         _a_person_edited(fold, system, name, field)
+
+
+def _is_of_another_type(rule: FieldRule, system: System, known: object, value: Value) -> bool:
+    """Whether the value at rest is this one, from before the policy gave the field its type: nobody edited it.
+
+    Options are left out: a canonical label may be read as another one's number.
+    """
+    if known is UNKNOWN or rule.type in ("option", "options"):
+        return False
+    return canonical(rule, system, known) == value  # type: ignore[arg-type]  # a value, as it is not unknown
 
 
 def _is_left_in_error(fold: Fold, system: System) -> bool:

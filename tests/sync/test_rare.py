@@ -10,7 +10,7 @@ import pytest
 from schemas.vocabulary import DYNAMICS, OURSELVES
 from streams.policy import default_policy
 from streams.sync.messages import Record
-from streams.sync.policy import compiled
+from streams.sync.policy import FieldRule, compiled
 from tests.sync.playbook import CONTACT_ID, LEAD_ID, MARKETO_ID, Playbook
 
 PERSON = Record("marketo", "person", MARKETO_ID)
@@ -104,3 +104,20 @@ def test_a_view_or_an_entry_without_a_time_that_any_calendar_has_hides_nothing(u
     book = Playbook().sync_person(fields={"lastName": "Lovelace"}, updated_at=updated_at)
     assert book.marketo(phone="1", time=time).outcome is not None
     assert book.known.moving["phone"].marketo.held == "1"
+
+
+def test_a_field_that_the_policy_gives_another_type_is_no_edit_where_its_value_is_the_same() -> None:
+    """It was known as text; the next row says a number, and nobody entered that."""
+    shipped, staff = default_policy(), FieldRule("staff", "text", marketo="numberOfEmployees", lead="new_staff")
+    texts, numbers = (
+        compiled(name, {**shipped.fields, "staff": msgspec.structs.replace(staff, type=name)}, shipped.rules)
+        for name in ("text", "integer")
+    )
+    book = Playbook(texts).linked_lead(numberOfEmployees="50")
+    book.policy = numbers
+    told = book.dynamics(lastname="Lovelace", jobtitle="Cto", new_staff=50).command()
+    assert told.fields == {"jobTitle": "Cto"}
+    assert book.known.at_rest["staff"] == 50
+    assert book.lands(told).dynamics(lastname="Lovelace", jobtitle="Cto", new_staff=60).command().fields == {
+        "numberOfEmployees": 60
+    }
