@@ -100,13 +100,13 @@ def _is_left_in_error(fold: Fold, system: System) -> bool:
 
 
 def _fold_on_the_receiving_side(fold: Fold, system: System, name: str, edit: Edit, source_known: bool) -> None:
-    """An edit on the receiving side of a one-way field is only held; while there is a source, it is overwritten."""
+    """An edit on the receiving side of a one-way field is only held; while there is a source, it is overwritten, if it may be."""
     hold(fold.person.moving[name], system, edit.value)
     if fold.person.other(system).link is None or not source_known:
         field = fold.person.moving[name]
         field.base = field.other(system).held = edit.value  # what a former source held is not what a new one holds
         return
-    if not edit.weak:
+    if not edit.weak and system not in fold.policy.fields[name].block_updates:
         fold.log("overwritten", name, field=name, value=edit.value, rule="one_way")
 
 

@@ -94,3 +94,10 @@ def test_a_new_record_gets_what_stood_where_a_field_is_not_blocked() -> None:
     create = book.sync_person().command()
     assert create.fields is not None
     assert create.fields["jobtitle"] == "Cto"
+
+
+def test_an_edit_on_the_receiving_side_of_a_field_that_is_written_once_is_not_said_to_be_overwritten() -> None:
+    """For it is not: it stays."""
+    book = Playbook(written_once_in(DYNAMICS, direction="to_dynamics")).linked_lead(jobTitle="Clerk")
+    book.dynamics(jobtitle="Cto", lastname="Lovelace")
+    assert (book.out, book.of_kind("overwritten")) == ([], [])
