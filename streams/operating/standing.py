@@ -87,7 +87,7 @@ def _of_moving(
         if _due(name, field, edit, system, state, policy) and not (sent is not None and sent.value == edit.value):
             count += 1
             is_faulty = error is not None and (field.stopped or state.errors.get(system) is error)
-            why = _told(error) if is_faulty and error is not None else why_waiting(state, system)
+            why = _told(error) if is_faulty and error is not None else why_waiting(state, system, policy)
             yield _standing(name, field, "in_error" if is_faulty else "pending", system, edit, why=why)
     if not count:
         why = _told(error) if error is not None else _why_moving(name, field, state, policy)
@@ -141,8 +141,10 @@ def _due(name: str, field: MovingField, edit: Edit, system: System, state: Perso
     return held != edit.value and not (system in rule.block_updates and held is not None)
 
 
-def why_waiting(state: PersonState, system: System) -> str:
+def why_waiting(state: PersonState, system: System, policy: Policy) -> str:
     """What keeps a field that is due in a system from going out."""
+    if state.syncable is False and policy.filter_column is not None:
+        return "the sync filter holds this person back"
     return next(why for applies, why in WAITS if applies(state, system)).format(system=system)
 
 
@@ -165,7 +167,6 @@ def _unread(state: PersonState, system: System) -> bool:
 
 
 WAITS: tuple[tuple[Callable[[PersonState, System], bool], str], ...] = (
-    (lambda state, _: state.syncable is False, "the sync filter holds this person back"),
     (_gone, "{system} no longer has the record; its stream has yet to say what became of it"),
     (lambda state, system: state.system(system).flight is not None, "waits for the command in flight to {system}"),
     (lambda state, system: system in state.errors, "an open error holds back everything to {system}"),

@@ -79,6 +79,12 @@ def _check_one_way(field: ReadField) -> None:
                 f"found {key} on a field that goes {direction}",
                 f"{key} where direction is both",
             )
+    if "default" in settings and direction == "to_marketo":
+        # No mistake: policies with it may be in force, and what was written under them must be read.
+        found = (
+            "found default on a field that goes to_marketo, where only Dynamics says what there is: it is not heeded"
+        )
+        report.note(settings.key_place("default"), found, "default where direction is both or to_dynamics")
     for system in sorted(field.rule.block_updates - set(RECEIVERS[direction])):
         found = f"found {quoted(system)}, which a field that goes {direction} never writes"
         report.mistake(settings.place("block_updates"), found, ", ".join(RECEIVERS[direction]))
@@ -104,7 +110,7 @@ def with_default(field: ReadField) -> FieldRule:
     if default is None or not fits:
         field.settings.wrong(node, _default_allowed(rule))
         return rule
-    return replace(rule, default=default)
+    return rule if rule.direction == "to_marketo" else replace(rule, default=default)
 
 
 def _default_allowed(rule: FieldRule) -> str:

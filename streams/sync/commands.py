@@ -24,8 +24,8 @@ def settle_all(fold: Fold) -> None:
     """Record collisions, emit what has become due, put to rest what is."""
     person = fold.person
     due = due_by_system(fold) if person.moving else NOTHING_DUE  # which puts collisions on record
-    if person.syncable is False:
-        return  # the sync filter says No: nothing goes out in either direction until it says Yes
+    if fold.is_kept_out():
+        return  # nothing goes out in either direction until it says Yes
     if person.marketo.flight is None:
         _send(fold, MARKETO, person.marketo, due[MARKETO])
     if person.dynamics.flight is None:
@@ -258,7 +258,7 @@ def command_of(
         operation=flight.operation,
         revision=flight.revision,
         record=flight.record,
-        fields=writes if writing else None,
+        fields=writes,
         expected=expected,
         key=key if writing else None,
         creation=flight.creation if creating else None,
@@ -270,27 +270,23 @@ def command_of(
 
 
 def send_again_first(fold: Fold, system: System, flight: Flight) -> None:
-    """Put the create that waits in the background lane on the first one: the same command, id and revision."""
+    """Put the create that waits in the background lane on the first one: the same command, id, revision and fields.
+
+    It was checked when it was first sent; only what the policy no longer sends is left out.
+    """
     flight.lane = "first"
-    writes, _ = _in_system(fold, system, flight.fields, fold.policy.outbound[_kind(fold, system)])
+    columns = fold.policy.outbound[_kind(fold, system)]
+    carried = {name: edit for name, edit in flight.fields.items() if name in columns}
+    writes, _ = _in_system(fold, system, carried, columns, own=carried)
     fold.commands.append(command_of(fold, system, flight, writes))
 
 
 def _hold_back(fold: Fold, system: System, operation: Operation, violation: Violation) -> None:
     """Nothing goes out in this direction; the error says why, on the person."""
-    fold.open_error(
-        system,
-        SyncError(
-            fold.change.change_id,
-            violation.code,
-            violation.message[
-                :TEXT_CHARACTERS_MAX
-            ],  # it may name twenty options, each as long as the policy's author likes
-            operation,
-            canonical_name(fold, system, violation.field),
-            violation.value,
-        ),
-    )
+    message = violation.message[:TEXT_CHARACTERS_MAX]  # it may name twenty options, each as long as the author likes
+    field = canonical_name(fold, system, violation.field)
+    error = SyncError(fold.change.change_id, violation.code, message, operation, field, violation.value)
+    fold.open_error(system, error)
 
 
 def has_changed(fold: Fold, system: System, flight: Flight) -> bool:

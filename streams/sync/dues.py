@@ -29,9 +29,15 @@ def due_by_system(fold: Fold) -> dict[System, dict[str, Edit]]:
         edit = settled_edit(fold, name, field)
         if edit.made_in is None and name in fold.policy.fields and fold.policy.fields[name].block_updates:
             continue  # the systems may hold different values for good
-        for system in SYSTEMS:
-            if field.side(system).held != edit.value and _may_be_written(fold, system, name, field, edit):
-                due[system][name] = edit
+        due_in = [
+            system
+            for system in SYSTEMS
+            if field.side(system).held != edit.value and _may_be_written(fold, system, name, field)
+        ]
+        for system in due_in:
+            due[system][name] = edit
+        if not due_in and edit.made_in is not None:
+            _leave_written_once(fold, name, field, edit)
     return due
 
 
@@ -72,17 +78,27 @@ def _colliding(edit: Edit) -> CollidingEdit:
     return CollidingEdit(change_id=edit.change_id, value=edit.value, time=edit.time, who=edit.who)
 
 
-def _may_be_written(fold: Fold, system: System, name: str, field: MovingField, edit: Edit) -> bool:
+def _may_be_written(fold: Fold, system: System, name: str, field: MovingField) -> bool:
     """Whether a field may be written to this system's record, now that it holds something."""
     link = fold.person.system(system).link
     if link is None or name not in fold.policy.outbound[link.type] or not in_sync(fold, name):
         return False
-    if system not in fold.policy.fields[name].block_updates or field.side(system).held is None:
-        return True
-    field.other(system).edit = None  # written once; the other system's later value never will be
-    if edit.made_in != system:
-        field.side(system).edit = None  # what it stood against is over with it, or that would go and undo it
-    return False
+    return system not in fold.policy.fields[name].block_updates or field.side(system).held is None
+
+
+def _leave_written_once(fold: Fold, name: str, field: MovingField, edit: Edit) -> None:
+    """Of a field that is written once, what stands is where it may be; what the other system holds stays.
+
+    That is what was agreed on, and no edit is left that would go and undo the other one. While a command still carries the
+    field, it may cover what stands, which is then due again.
+    """
+    person = fold.person
+    if any(state.flight is not None and name in state.flight.fields for state in (person.marketo, person.dynamics)):
+        return
+    blocked = fold.policy.fields[name].block_updates
+    if any(person.system(system).link is not None and field.side(system).held != edit.value for system in blocked):
+        field.base = edit.value
+        field.marketo.edit = field.dynamics.edit = None
 
 
 def in_sync(fold: Fold, name: str) -> bool:

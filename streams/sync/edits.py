@@ -13,6 +13,8 @@ from streams.sync.collision import settle
 from streams.sync.messages import Value
 from streams.sync.outcome import Fold
 from streams.sync.person import Edit, FieldSide, Flight, MovingField, SyncError, Wish
+from streams.sync.policy import FieldRule
+from streams.sync.values import canonical
 
 UNKNOWN = object()
 
@@ -61,6 +63,9 @@ def fold_edit(fold: Fold, system: System, name: str, edit: Edit) -> None:
     rule = fold.policy.fields.get(name)
     if rule is None:
         return
+    if moving is None and _is_of_another_type(rule, system, known, edit.value):
+        fold.person.at_rest[name] = edit.value
+        return
     field = moving or moving_field(fold, name)
     if rule.direction == ("to_marketo" if system == MARKETO else "to_dynamics"):
         _fold_on_the_receiving_side(fold, system, name, edit, source_known=known is not UNKNOWN)
@@ -78,6 +83,16 @@ def fold_edit(fold: Fold, system: System, name: str, edit: Edit) -> None:
         _a_person_edited(fold, system, name, field)
 
 
+def _is_of_another_type(rule: FieldRule, system: System, known: object, value: Value) -> bool:
+    """Whether the value at rest is this one, from before the policy gave the field its type: nobody edited it.
+
+    Options are left out: a canonical label may be read as another one's number.
+    """
+    if known is UNKNOWN or rule.type in ("option", "options"):
+        return False
+    return canonical(rule, system, known) == value  # type: ignore[arg-type]  # a value, as it is not unknown
+
+
 def _is_left_in_error(fold: Fold, system: System) -> bool:
     """The other record is deleted and what it left cannot be delivered: only an edit of the living one can end that."""
     other = fold.person.other(system)
@@ -85,13 +100,13 @@ def _is_left_in_error(fold: Fold, system: System) -> bool:
 
 
 def _fold_on_the_receiving_side(fold: Fold, system: System, name: str, edit: Edit, source_known: bool) -> None:
-    """An edit on the receiving side of a one-way field is only held; while there is a source, it is overwritten."""
+    """An edit on the receiving side of a one-way field is only held; while there is a source, it is overwritten, if it may be."""
     hold(fold.person.moving[name], system, edit.value)
     if fold.person.other(system).link is None or not source_known:
         field = fold.person.moving[name]
         field.base = field.other(system).held = edit.value  # what a former source held is not what a new one holds
         return
-    if not edit.weak:
+    if not edit.weak and system not in fold.policy.fields[name].block_updates:
         fold.log("overwritten", name, field=name, value=edit.value, rule="one_way")
 
 

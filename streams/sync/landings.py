@@ -43,13 +43,15 @@ def is_repeat(link: Link, version: int | None, time: str | None) -> bool:
 
 
 def note_shown(fold: Fold, link: Link) -> None:
-    """Keep the version, the key's number and the filter's word that a change shows."""
+    """Keep the version, the key's number and the filter's word that a change shows. What bears a number of ours was created."""
     change = fold.change
     version = change.version or 0
     if version > link.version:
         link.version = version
     if change.creation is not None:
         link.creation = change.creation
+        state = fold.person.system(change.system)
+        state.creations = max(state.creations, change.creation)
     if change.system == DYNAMICS and change.syncable is not None:
         fold.person.syncable = change.syncable
 

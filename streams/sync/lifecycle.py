@@ -12,7 +12,7 @@ from streams.sync import landings, linking
 from streams.sync.collision import settle
 from streams.sync.messages import PersonChange, Record
 from streams.sync.outcome import Fold
-from streams.sync.person import Closure, Link, SystemState, Wish, other_system
+from streams.sync.person import Closure, FieldSide, Link, MovingField, SystemState, Wish, other_system
 
 
 def on_deleted(fold: Fold) -> None:
@@ -27,7 +27,7 @@ def on_deleted(fold: Fold) -> None:
         close(fold, change.system, "deleted")
     elif state.link is None and landings.is_of_our_creation(change.creation, record, state.creating()):
         end_creation(fold, change.system, record.id)
-    else:
+    elif not linking.close_duplicate(fold, record):
         fold.effect = "no_effect"
 
 
@@ -39,9 +39,11 @@ def close(fold: Fold, system: System, closure: Closure) -> None:
     state.closed = linking.with_closed(state, link.id, closure)
     state.link, state.qualify, state.delete = None, None, False
     fold.log("deleted", f"{system}/{link.id}", system=system, record=Record(system, link.type, link.id))
+    _end_what_the_record_left(fold, system)
     other = fold.person.other(system)
     is_there = other.link is not None or other.creating() is not None
-    other.delete = is_there and other_system(system) in fold.policy.propagate_deletes_to
+    is_ignored = system == DYNAMICS and fold.is_kept_out()
+    other.delete = is_there and not is_ignored and other_system(system) in fold.policy.propagate_deletes_to
     if system == DYNAMICS:
         state.flight = None
         _forget_the_dynamics_record(fold)
@@ -50,10 +52,41 @@ def close(fold: Fold, system: System, closure: Closure) -> None:
         after_deletion_in_marketo(fold)
 
 
+def _end_what_the_record_left(fold: Fold, system: System) -> None:
+    """The person's record in this system is no more: what stood in the way of writing to it is over.
+
+    So is the wish for a record in the other system, if there is none, and whatever stood in its way: nothing is left to make it of.
+    """
+    state, other = fold.person.system(system), fold.person.other(system)
+    fold.close_error(system)
+    if state.link is None and other.link is None and other.flight is None:
+        other.wish = None
+        fold.close_error(other_system(system))
+
+
 def _forget_the_dynamics_record(fold: Fold) -> None:
-    """The filter's word and an awaited first row go with the record that they were of."""
+    """The filter's word and an awaited first row go with the record that they were of, and what the filter held back."""
+    if fold.is_kept_out():
+        for name, field in fold.person.moving.items():
+            rule = fold.policy.fields.get(name)
+            if rule is None or rule.computed is None:  # what we know ourselves, Marketo is told
+                _leave_what_was_held_back(fold, name, field)
     fold.person.syncable = None
     fold.person.conversion = None
+
+
+def _leave_what_was_held_back(fold: Fold, name: str, field: MovingField) -> None:
+    """Marketo keeps what it holds, or what is on its way there since before the filter's No."""
+    flight, edit = fold.person.marketo.flight, field.dynamics.edit
+    sent = None if flight is None else flight.fields.get(name)
+    if edit is None or edit.is_same(sent):
+        return
+    if sent is not None and sent.made_in == DYNAMICS:
+        field.dynamics = FieldSide(sent.value, sent)
+    else:
+        field.base = field.marketo.held
+        field.dynamics = FieldSide(field.marketo.held)
+    field.marketo.in_sight = False
 
 
 def end_creation(fold: Fold, system: System, record_id: str) -> None:
@@ -107,8 +140,12 @@ def on_merged(fold: Fold) -> None:
         linking.convert(fold, record)
     is_linked = state.link is not None and state.link.id == record.id
     is_creation = state.link is None and landings.is_of_our_creation(change.creation, record, state.creating())
-    if state.closure_of(record.id) is not None or not (is_linked or is_creation):
-        fold.effect = "closed" if state.closure_of(record.id) is not None else "no_effect"
+    if state.closure_of(record.id) is not None:
+        fold.effect = "closed"
+        return
+    if not (is_linked or is_creation):
+        if not linking.close_duplicate(fold, record):
+            fold.effect = "no_effect"
         return
     if state.flight is not None and is_creation:
         state.creations = max(state.creations, state.flight.creation)
@@ -120,6 +157,7 @@ def on_merged(fold: Fold) -> None:
     fold.log("merged", f"{change.system}/{record.id}", record=record)
     if change.winner is not None and change.winner_person_key == change.person_key:
         state.link = Link(change.winner.type, change.winner.id, unread=True)
+    _end_what_the_record_left(fold, change.system)
 
 
 def on_converted(fold: Fold) -> None:
@@ -139,6 +177,8 @@ def on_converted(fold: Fold) -> None:
         linking.convert(fold, contact)
     elif state.link is None and state.flight is None:
         state.link = Link("lead", record.id)
+        landings.note_shown(fold, state.link)
+        linking.end_wish(fold, DYNAMICS)
         linking.convert(fold, contact)
         linking.want_marketo_if_never_had(fold)
     else:
@@ -182,12 +222,14 @@ def link_twin(fold: Fold, record: Record) -> None:
     change = fold.change
     state, other = fold.person.system(change.system), change.other
     linking.close_duplicate(fold, record)
-    state.flight = state.wish = None
+    state.flight = None
+    linking.end_wish(fold, change.system)
     state.link = Link(record.type, record.id, revision=change.revision or 0, unread=True)
     if other is not None and other.system != record.system:
         there = fold.person.other(change.system)
         if there.link is None and there.creating() is None and there.closure_of(other.id) is None:
-            there.link, there.wish = Link(other.type, other.id, unread=True), None
+            there.link = Link(other.type, other.id, unread=True)
+            linking.end_wish(fold, other.system)
             linking.note_linked(fold, other)
     linking.note_linked(fold, record)
     fold.log("linked", f"{change.system}/{record.id}", record=record)
@@ -205,16 +247,16 @@ def on_unlinked(fold: Fold) -> None:
     elif not (
         state.link is None and creating is not None and creating.record is not None and creating.record.id == record.id
     ):
-        fold.effect = "no_effect"
+        if not linking.close_duplicate(fold, record):
+            fold.effect = "no_effect"
         return
     state.flight = state.wish = state.qualify = None
     state.delete = False
+    _end_what_the_record_left(fold, change.system)
     if change.system == DYNAMICS:
         _forget_the_dynamics_record(fold)
         fold.person.record_type = None
-        fold.person.marketo.wish = None
     else:
-        fold.person.dynamics.wish = None
         linking.want_marketo_if_taken(fold)
     fold.log("unlinked", f"{change.system}/{record.id}", record=record)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas.limits import CLOSED_RECORDS_MAX
-from schemas.vocabulary import DYNAMICS, MARKETO, System
+from schemas.vocabulary import DYNAMICS, System
 from streams.sync import edits
 from streams.sync.landings import fold_values, landed_by, note_shown
 from streams.sync.messages import Record, Value
@@ -24,6 +24,7 @@ from streams.sync.person import (
     SyncError,
     SystemState,
     Wish,
+    other_system,
 )
 from streams.sync.policy import FieldRule
 
@@ -58,21 +59,40 @@ def _forget_what_the_former_held(fold: Fold, flight: Flight) -> None:
 
 
 def link_first_seen(fold: Fold, record: Record) -> None:
-    """A record that nobody announced: a new person's first, or one more of a person who has none in this system."""
+    """A record that nobody announced: a new person's first, or one more of a person who has none in this system.
+
+    One under the number of a wish is that wish's: its create had been answered as refused, and carried out all the same.
+    """
     change, person = fold.change, fold.person
     state = person.system(change.system)
+    wish = state.wish if (change.creation or 0) > state.creations else None
+    close_duplicate(fold, record)
     state.link = Link(record.type, record.id, creation=change.creation or 0)
     note_shown(fold, state.link)
     state.link.revision = change.revision or 0
+    end_wish(fold, change.system)
+    if wish is not None and wish.sync_as == "contact" and record.type == "lead":
+        state.qualify = wish.lane
     note_linked(fold, record)
-    if person.linked_pair():
+    if wish is not None:
+        fold.log("created", f"{change.system}/{record.id}", record=record, operation="create")
+    elif person.linked_pair():
         fold.log("linked", f"{change.system}/{record.id}", record=record)
+    if person.linked_pair():
         _fold_differences(fold, change.system)
     elif person.marketo.flight is None and person.dynamics.flight is None and not person.moving:
         selected = fold.policy.fields  # the only record of its person: what it holds is what is known
         person.at_rest.update({name: value for name, value in (change.fields or {}).items() if name in selected})
     else:
         fold_values(fold, None)
+
+
+def end_wish(fold: Fold, system: System) -> None:
+    """The person has a record in this system: none shall be created, and what stood in the way of that is over."""
+    fold.person.system(system).wish = None
+    error = fold.person.errors.get(system)
+    if error is not None and error.operation == "create":
+        fold.close_error(system)
 
 
 def note_linked(fold: Fold, record: Record) -> None:
@@ -153,24 +173,29 @@ def fold_first_row(fold: Fold, state: SystemState, link: Link) -> None:
 
 def _fold_differences(fold: Fold, system: System) -> None:
     """Two records become one person: where both hold something else, it is a collision; a value beats an empty field."""
-    other = MARKETO if system == DYNAMICS else DYNAMICS
     for name, value in _all_held(fold).items():
-        known = edits.held_value(fold, other, name)
-        rule = fold.policy.fields.get(name)
-        if rule is None or known == value or (known is edits.UNKNOWN and value is None):
-            if known == value and name in fold.person.moving:
-                edits.hold(fold.person.moving[name], system, value)  # both hold it, whichever was read first
-            continue
-        if known is edits.UNKNOWN or known is None or rule.direction != "both":
-            edits.fold_edit(fold, system, name, edits.new_edit(fold, system, value))
-            continue
-        field = edits.moving_field(fold, name)
-        theirs, ours = field.side(other), field.side(system)
-        if theirs.edit is None:
-            theirs.edit = edits.new_edit(fold, other, field.base)
-        edits.hold(field, system, value)
-        ours.edit = None if value is None else edits.new_edit(fold, system, value)
-        ours.in_sight = theirs.in_sight = False
+        _fold_difference(fold, system, name, edits.new_edit(fold, system, value))
+
+
+def _fold_difference(fold: Fold, system: System, name: str, edit: Edit) -> None:
+    """One field of a record that was not the person's before. The edit: what it holds."""
+    value, other = edit.value, other_system(system)
+    known = edits.held_value(fold, other, name)
+    rule = fold.policy.fields.get(name)
+    if rule is None or known == value or (known is edits.UNKNOWN and value is None):
+        if known == value and name in fold.person.moving:
+            edits.hold(fold.person.moving[name], system, value)  # both hold it, whichever was read first
+        return
+    if known is edits.UNKNOWN or known is None or rule.direction != "both":
+        edits.fold_edit(fold, system, name, edit)
+        return
+    field = edits.moving_field(fold, name)
+    theirs, ours = field.side(other), field.side(system)
+    if theirs.edit is None:
+        theirs.edit = edits.new_edit(fold, other, field.base)
+    edits.hold(field, system, value)
+    ours.edit = None if value is None else edit
+    ours.in_sight = theirs.in_sight = False
 
 
 def _all_held(fold: Fold) -> Mapping[str, Value]:
@@ -186,12 +211,18 @@ def _fold_first_contact_row(fold: Fold, conversion: Conversion) -> None:
 
     Where we qualified the lead ourselves, what no lead could hold, and what only Dynamics decides, was filled in by it: nobody
     entered that. Another value may have been entered in the lead just before, or the first in a field that it held empty.
+    A field that no lead could hold was out of sync until now: what Marketo holds there is nothing that the contact has lost.
     """
     filled_in = edits.is_our_own(fold)
     for name, value in (fold.change.fields or {}).items():
         held, rule = edits.held_value(fold, DYNAMICS, name), fold.policy.fields.get(name)
+        if rule is not None and rule.lead is None and rule.direction == "both":
+            if name in fold.person.moving:
+                fold.person.moving[name].dynamics.held = None
+            _fold_difference(fold, DYNAMICS, name, edits.new_edit(fold, DYNAMICS, value, weak=filled_in))
+            continue
         if held is edits.UNKNOWN or held == value or (rule is not None and rule.direction == "to_marketo"):
-            entered = conversion.lead_was_read and rule is not None and rule.lead and rule.direction == "both"
+            entered = conversion.lead_was_read and rule is not None and rule.direction == "both"
             edits.fold_edit(fold, DYNAMICS, name, edits.new_edit(fold, DYNAMICS, value, weak=filled_in and not entered))
             continue
         field, sent = edits.moving_field(fold, name), conversion.void.get(name)
@@ -231,6 +262,8 @@ def convert(fold: Fold, contact: Record) -> None:
         edits.land(fold, DYNAMICS, flight, "lead")  # there was a lead, so all that the create carried was on it
     state.delete = state.delete or (flight is not None and flight.operation == "delete")  # void, and due still
     state.flight = state.qualify = None
+    if DYNAMICS in person.errors and person.errors[DYNAMICS].refused:
+        fold.close_error(DYNAMICS)  # what was refused to the lead is, if still due, for the contact to take
     state.closed = with_closed(state, lead_id, "converted")
     state.link = Link("contact", contact.id, creation=link.creation if link is not None else 0, unread=True)
     person.conversion = Conversion(void, lead_was_read=link is not None and not link.unread)
@@ -252,12 +285,14 @@ def with_closed(state: SystemState, record_id: str, closure: Closure) -> tuple[t
     return (*state.closed, (record_id, closure))[-CLOSED_RECORDS_MAX:]
 
 
-def close_duplicate(fold: Fold, record: Record) -> None:
-    """It is linked now, so it is none any more."""
+def close_duplicate(fold: Fold, record: Record) -> bool:
+    """It is linked now, or no more, or somebody else's: it is none any more. Whether it was one."""
     slot = f"duplicate/{record.system}"
     error = fold.person.errors.get(slot)
-    if error is not None and error.value == record.id:
-        fold.close_error(slot)
+    if error is None or error.value != record.id:
+        return False
+    fold.close_error(slot)
+    return True
 
 
 def open_duplicate(fold: Fold, record: Record) -> None:

@@ -45,6 +45,10 @@ class Fold:
         self.errors_opened = 0
         self.errors_closed = 0
 
+    def is_kept_out(self) -> bool:
+        """Whether the sync filter, if the policy has one, says No of the Dynamics record."""
+        return self.person.syncable is False and self.policy.filter_column is not None
+
     def log(self, kind: ActivityKind, about: str, **members: Any) -> None:
         """Put an activity on record; its id follows from the change, the kind and what it is about."""
         change = self.change

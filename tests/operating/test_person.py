@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from streams.operating.people import Person
@@ -66,6 +67,17 @@ def test_the_sync_filter_is_told_as_the_reason() -> None:
     assert standings(folded(*AT_REST, held_back)) == {
         "pending": [("salutation", "marketo", "the sync filter holds this person back")]
     }
+
+
+def test_a_filter_that_the_policy_no_longer_has_is_no_reason() -> None:
+    """What is due goes out with the person's next change."""
+    held_back = person_change(
+        "updated", AGREED | {"salutation": "Dr"}, record=lead(), version=3, scope="row", syncable=False
+    )
+    state = folded(*AT_REST, held_back).state
+    assert state is not None
+    (standing,) = field_standings(state, msgspec.structs.replace(POLICY, filter_column=None))
+    assert standing.why == "goes out with the person's next change"
 
 
 def test_a_create_that_failed_puts_its_field_in_error() -> None:

@@ -318,6 +318,20 @@ def test_a_column_that_the_rules_do_not_know_is_a_note_and_no_mistake() -> None:
     assert "did you mean subject?" in unknown.found
 
 
+def test_a_default_of_a_field_that_goes_to_marketo_is_noted_and_not_heeded() -> None:
+    """Only Dynamics says what there is, so nothing could keep it. A policy in force with it is read as ever."""
+    default = 'direction: to_marketo, ^default: "2026-09-01T09:14:07Z"'
+    text, line, column = planted(POLICY, "direction: to_marketo", default)
+    reading = examine(text, RULES)
+    assert reading.policy is not None
+    assert all(rule.default is None for rule in reading.policy.fields.values() if rule.direction == "to_marketo")
+    [note] = [note for note in reading.notes if "default" in note.found]
+    assert (note.line, note.column) == (
+        line,
+        column,
+    ) and note.allowed == "default where direction is both or to_dynamics"
+
+
 def test_a_required_column_that_no_field_fills_is_a_note() -> None:
     """A policy that never creates leads is allowed; whoever expects leads is told why there are none."""
     reading = examine(POLICY.replace(f"  topic: {TOPIC}\n", ""), RULES)

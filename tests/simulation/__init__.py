@@ -21,6 +21,7 @@ What goes wrong in it, as Kafka and the systems can really produce it. In bracke
   [merged losers kept], linking and letting go of a record [streams never let go of].
 * The systems rewrite on save [rewritings taken for edits], to what was there before too [what was kept taken for landed].
 * A system leaves an applier without a word; what became of the write is known a day later [unknown outcomes taken for done].
+* A record is made, and its applier answers that it was refused [refused records taken for strangers].
 * Producers publish runs of a stream again, at once and long after [repeats folded again].
 * Streams of different records come in any order [what comes later taken to have seen what came before].
 * Change tracking loses its place, and everything is read again [deletions told twice].

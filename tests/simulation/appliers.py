@@ -10,6 +10,8 @@ import random
 from collections import deque
 from collections.abc import Sequence
 
+import msgspec
+
 from schemas.vocabulary import DYNAMICS, MARKETO, Lane, System
 from streams.demo import dynamics_applier, marketo_applier
 from streams.demo.dynamics import SimulatedDynamics
@@ -55,6 +57,8 @@ class Appliers:
         if chance() < faults.unknown:
             return self._lose_sight(queue, command, now), []
         result = self._apply(command, now)
+        if faults.misreported and result is not None and result.answer == "created" and chance() < faults.misreported:
+            result = msgspec.structs.replace(result, answer="refused", code="misreported")
         story = f"applies {told_command(command)} -> {'landed' if result is None else told_result(result)}"
         if chance() < faults.again:
             return f"{story}, dies before it answers", []

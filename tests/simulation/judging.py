@@ -109,6 +109,12 @@ def by_twins(world: World) -> Iterator[Finding]:
                 yield Finding("alone", f"{key}: {held.id} stands alone in {where.system}, and no error says why")
 
 
+def by_requests(world: World) -> Iterator[Finding]:
+    """As `by_twins`; and no lead was made that nobody had asked for."""
+    yield from by_twins(world)
+    yield from (finding(text, text.partition(": ")[2]) for text in world.oracle.complaints if "Sync Person" in text)
+
+
 def _unlike(world: World, key: str, person: HeldRecord, held: HeldRecord) -> Iterator[Finding]:
     for rule in world.policy.fields.values():
         if not is_alike_field(rule, held.record.type):
@@ -138,4 +144,5 @@ JUDGES: Mapping[str, Callable[[World], Iterator[Finding]]] = {
     "alike": alike,
     "links": by_links,
     "twins": by_twins,
+    "asked": by_requests,
 }

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.vocabulary import DYNAMICS, MARKETO, SYSTEMS, System
 from streams.demo.oracle.facts import PersonFacts
-from streams.demo.oracle.rest import is_alike_field
+from streams.demo.oracle.rest import is_alike_field, value_held
 from streams.demo.oracle.sight import unseen
-from streams.sync.messages import Activity, ApplyCommand, PersonChange
+from streams.sync.messages import Activity, ApplyCommand, PersonChange, Value
 from streams.sync.person import PersonState, encode_person
 from streams.sync.step import step
 from tests.simulation.findings import Finding
@@ -113,7 +113,7 @@ def _may_end(change: PersonChange, command: ApplyCommand, blind: bool) -> bool:
         return (
             change.command_id == command.command_id and change.answer in ANSWERS_THAT_END
         ) or change.revision is not None
-    if command.operation == "create" and (change.creation == 0 or change.kind == "created"):
+    if command.operation == "create" and (change.creation is not None or change.kind == "created"):
         return True  # a twin was found, or what an earlier try of this number had made
     shows_it = change.revision is not None and change.revision >= command.revision
     return change.kind in ENDS_A_FLIGHT or shows_it or (change.record is not None and change.record.type == "contact")
@@ -208,6 +208,9 @@ def _collisions(world: World, histories: dict[str, History]) -> Iterator[str]:
 def _unrecorded(world: World, person: PersonFacts, name: str, logged: list[Activity]) -> Iterator[str]:
     facts, rule = person.facts(name), world.policy.fields[name]
     last, right = unseen(facts), world.oracle.may_stand(person, name)
+    if len(last) == 2 and rule.block_updates:
+        yield from _not_as_recorded(world, person, name, logged, [edit.value for edit in last])
+        return
     is_synced = is_alike_field(rule, person.held[DYNAMICS].record.type)
     if len(last) != 2 or len(right) != 1 or not is_synced:
         return
@@ -217,3 +220,18 @@ def _unrecorded(world: World, person: PersonFacts, name: str, logged: list[Activ
         yield f"{person.key} {name}: that {lost.value!r} lost to {right[0].value!r} is not on record"
     elif logged[-1].winner != right[0].system:
         yield f"{person.key} {name}: the last collision on record names {logged[-1].winner} the winner"
+
+
+def _not_as_recorded(
+    world: World, person: PersonFacts, name: str, logged: list[Activity], last: list[Value]
+) -> Iterator[str]:
+    """Of a field that is written once, where it may be written the winner on record of the last two edits stands."""
+    for each in logged[-1:]:
+        winner = each.marketo if each.winner == MARKETO else each.dynamics
+        if winner is None or [side.value for side in (each.marketo, each.dynamics) if side and side.value not in last]:
+            continue
+        rule = world.policy.fields[name]
+        for system in {MARKETO, DYNAMICS} - rule.block_updates:
+            held = value_held(world.oracle, person, system, rule)
+            if held != winner.value:
+                yield f"{person.key} {name}: {system} holds {held!r}; on record is that {winner.value!r} won"

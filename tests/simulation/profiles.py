@@ -23,13 +23,14 @@ class Faults:
     unanswered: float = 0.25  # a result that ends nothing never comes
     answered_twice: float = 0.1
     announced_only: float = 0.1  # an applier dies between `linked` and the create
+    misreported: float = 0.0  # a record is made, and the answer is that it was refused
     upsets: float = 0.03  # after any step, one of the world's UPSETS
 
 
-NO_FAULTS = Faults(0, 0, 0, 0, 0, 0, 0, 0)
+NO_FAULTS = Faults(0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
-Judge = Literal["oracle", "alike", "links", "twins"]
+Judge = Literal["oracle", "alike", "links", "twins", "asked"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Profile:
     """A sort of world. `pairs`: linked pairs that stand before the story begins; `share`: its part of the seeds.
 
     `judge`: who says what is right at the end: the `oracle`; or, where it cannot know, nobody, and records that the oracle
-    (`alike`) or the processor (`links`) takes for one person must agree, whatever on; and nobody be left alone (`twins`).
+    (`alike`) or the processor (`links`) takes for one person must agree, whatever on; and nobody be left alone (`twins`);
+    and no lead be made that nobody asked for (`asked`).
     """
 
     name: str
@@ -68,11 +70,35 @@ PROFILES: Mapping[str, Profile] = _profiles(
     Profile("bootstrap", Mix(EDITS, cleared=0), starts=("bootstrapped",), share=0.5),
     Profile("creations", Mix({**EDITS, **CREATIONS}, fields_per_edit_max=3), pairs=(0, 1), share=1.5),
     Profile(
+        "misreported",
+        Mix(
+            {
+                **EDITS,
+                "create_in_marketo": 2,
+                "create_in_dynamics": 2,
+                "sync_person": 0.3,
+                "delete_in_marketo": 1,
+                "delete_in_dynamics": 2,
+            }
+        ),
+        pairs=(0, 1),
+        faults=Faults(misreported=0.5),
+        judge="asked",
+        share=0.7,
+    ),
+    Profile(
         "deletes",
         Mix({**EDITS, "delete_in_marketo": 1, "delete_in_dynamics": 1, "sync_person": 1.5}),
         share=1.5,
     ),
     Profile("conversions", Mix({**EDITS, "qualify": 1.2}), pairs=(1, 2), starts=("lead", "synced"), share=1.5),
+    Profile(
+        "contact_only",
+        Mix({**EDITS, "qualify": 1.2, "delete_in_marketo": 0.2}),
+        starts=("lead", "synced", "contact"),
+        policies=("contact-only",),
+        share=0.7,
+    ),
     Profile(
         "merges",
         Mix({**EDITS, "merge_in_marketo": 1, "merge_in_dynamics": 1, "sync_person": 0.5}),
@@ -81,7 +107,29 @@ PROFILES: Mapping[str, Profile] = _profiles(
     Profile("rewriting", Mix({**EDITS, "create_in_marketo": 0.5}, spoiled=0.7), rewriting=True, share=1.5),
     Profile("fighting", Mix(EDITS), fighting=True, share=0.3),
     Profile("validation", Mix({**EDITS, "break_value": 2, "create_in_marketo": 0.5, "retry": 0.5}), share=1.5),
+    Profile(
+        "broken_life",
+        Mix({**EDITS, **CREATIONS, "break_value": 2, "delete_in_marketo": 1, "delete_in_dynamics": 1, "qualify": 0.4}),
+        pairs=(0, 1),
+    ),
     Profile("filter", Mix({**EDITS, **CREATIONS, "turn_filter": 2}, kept_out=0.5), pairs=(0, 1)),
+    Profile(
+        "filter_life",
+        Mix(
+            {
+                **EDITS,
+                **CREATIONS,
+                "turn_filter": 2,
+                "delete_in_marketo": 0.7,
+                "delete_in_dynamics": 0.7,
+                "qualify": 0.4,
+                "merge_in_dynamics": 0.3,
+            },
+            kept_out=0.3,
+        ),
+        pairs=(0, 2),
+        policies=("small", "deletes-in-both"),
+    ),
     Profile(
         "life",
         Mix(
@@ -111,6 +159,13 @@ PROFILES: Mapping[str, Profile] = _profiles(
     ),
     Profile("window", Mix({**EDITS, "edit_both": 6, "qualify": 0.4}), policies=("window",)),
     Profile("blocked", Mix({**EDITS, **CREATIONS}, cleared=0.15), pairs=(0, 1), policies=("blocked",), share=0.7),
+    Profile(
+        "blocked_life",
+        Mix({**EDITS, **CREATIONS, "delete_in_marketo": 0.7, "delete_in_dynamics": 0.7, "qualify": 0.7}),
+        pairs=(0, 1),
+        policies=("blocked",),
+        share=0.7,
+    ),
     Profile(
         "delete_policy",
         Mix({**EDITS, "delete_in_marketo": 1, "delete_in_dynamics": 1, "sync_person": 0.7, "qualify": 0.4}),

@@ -67,6 +67,7 @@ POLICIES: Mapping[str, Callable[[], Policy]] = {
     "winners": lambda: small_policy("winners", WINNERS),
     "window": lambda: small_policy("window", collision_window_seconds=WINDOW_SECONDS),
     "blocked": lambda: small_policy("blocked", BLOCKED),
+    "contact-only": lambda: small_policy("contact-only", {"phone": {"lead": None}}),
     "deletes-in-marketo": lambda: small_policy("deletes-m", propagate_deletes_to=frozenset({MARKETO})),
     "deletes-in-dynamics": lambda: small_policy("deletes-d", propagate_deletes_to=frozenset({DYNAMICS})),
     "deletes-in-both": lambda: small_policy("deletes", propagate_deletes_to=frozenset({MARKETO, DYNAMICS})),

@@ -265,6 +265,11 @@ def twins_claimed_late(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(marketo_applier, "_twin", slow)
 
 
+def refused_records_taken_for_strangers(patch: pytest.MonkeyPatch) -> None:
+    """What a create made that was answered as refused is linked when it shows, but the create stays wanted."""
+    patch.setattr(linking, "end_wish", lambda fold, system: None)
+
+
 def authority_swapped(patch: pytest.MonkeyPatch) -> None:
     """The core lets the wrong system win."""
     fold = sync.advance
@@ -328,6 +333,7 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "landings half believed": (landings_half_believed, "calm"),
     "twins taken from their persons": (twins_taken_from_their_persons, "twins"),
     "twins claimed late": (twins_claimed_late, "twins"),
+    "refused records taken for strangers": (refused_records_taken_for_strangers, "misreported"),
     "authority swapped": (authority_swapped, "edits"),
     "feed entries lost": (feed_entries_lost, "edits"),
     "revisions not seen": (revisions_not_seen, "edits"),

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 
-from schemas.vocabulary import DYNAMICS, MARKETO, OURSELVES, System
-from streams.policy import default_policy
+from schemas.vocabulary import OURSELVES
 from streams.sync.messages import Record
-from streams.sync.policy import Policy, compiled
 from tests.sync.playbook import CONTACT_ID, MARKETO_ID, Playbook
 
 CONTACT = Record("dynamics", "contact", CONTACT_ID)
@@ -209,47 +206,6 @@ def test_the_row_of_a_late_answer_does_not_bring_back_a_record_that_was_let_go_o
     book.answers(command, answer, record=former, row=book.row(telephone1="9", lastname="Lovelace"))
     assert book.known.dynamics.link == linked
     assert (book.out, book.known.errors, book.outcome.effect) == ([], {}, "no_effect")
-
-
-def written_once_in(system: System, **more: Any) -> Policy:
-    """A job title that is there is never updated in this system."""
-    policy = default_policy()
-    once = msgspec.structs.replace(policy.fields["job_title"], block_updates=frozenset({system}), **more)
-    return compiled("blocked", {**policy.fields, "job_title": once}, policy.rules)
-
-
-def test_a_late_repeat_is_written_over_where_the_other_system_is_not_updated_either() -> None:
-    """There the systems may hold different values for good; but not a value of ours that is over."""
-    book = Playbook(written_once_in(DYNAMICS)).linked_lead()
-    old = book.dynamics(jobtitle="Cto", revision=1).command()
-    book.lands(book.lands(old).dynamics(jobtitle="Ceo", revision=1).command())
-    assert book.lands(old).command().fields == {"jobTitle": "Ceo"}  # carried out once more
-    book.lands(book.command())
-    assert (book.out, book.known.moving, book.known.at_rest["job_title"]) == ([], {}, "Ceo")
-
-
-def test_an_edit_that_is_not_updated_in_marketo_is_not_undone_by_the_older_one_there() -> None:
-    """It was made in sight of that; both are over, and the systems hold different values for good."""
-    book = Playbook(written_once_in(MARKETO)).linked_lead()
-    book.lands(book.dynamics(jobtitle="Clerk").command())
-    sent = book.marketo(jobTitle="Cto").command()
-    command = book.answers(sent, "conflict", row=book.row(jobtitle="Cfo")).command()
-    assert (command.fields, len(book.of_kind("collision"))) == ({"jobtitle": "Cto"}, 1)
-    book.dynamics(jobtitle="Ceo", lastname="Byron", revision=command.revision)
-    assert book.command().fields == {"lastName": "Byron"}
-    book.lands(book.command())
-    assert book.out == []
-
-
-def test_an_edit_that_lost_to_one_that_is_not_updated_in_marketo_undoes_nothing() -> None:
-    """What won stands in Dynamics, though it cannot be written to Marketo."""
-    book = Playbook(written_once_in(MARKETO, winner=DYNAMICS)).linked_lead()
-    book.lands(book.dynamics(jobtitle="Clerk").command())
-    sent = book.marketo(jobTitle="Cto").command()
-    book.answers(sent, "conflict", row=book.row(jobtitle="Cfo"))
-    assert (book.out, [each.winner for each in book.of_kind("collision")]) == ([], ["dynamics"])
-    book.lands(book.dynamics(jobtitle="Cfo", lastname="Byron").command())
-    assert book.out == []
 
 
 @pytest.mark.parametrize("was_read", [True, False])

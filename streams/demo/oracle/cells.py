@@ -14,7 +14,7 @@ from streams.demo.record import HeldRecord
 from streams.sync.collision import seconds_of
 from streams.sync.messages import Value
 from streams.sync.person import other_system
-from streams.sync.policy import Policy
+from streams.sync.policy import TEXT_TYPES, Policy
 from streams.sync.values import canonical
 
 
@@ -56,6 +56,7 @@ class Cells:
         facts, system = person.facts(name), held.record.system
         self._complain_of_blocked(person, name, system, sent)
         edit = facts.latest_with(sent)
+        self._complain_of_kept_in(person, name, system, edit)
         seen = facts.cell(system).seen
         if edit is not None and edit.system != system:
             self._note_covered(name, facts, system, edit)
@@ -141,6 +142,12 @@ class Cells:
             self.complain(
                 person, f"{name} = {before.value!r} in {system} was written over with {sent!r}; it is blocked"
             )
+
+    def _complain_of_kept_in(self, person: PersonFacts, name: str, system: System, edit: Edit | None) -> None:
+        """What was entered while the filter said No reaches Marketo only after its Yes; texts alone tell whose they are."""
+        is_one = edit is not None and any(edit.number in numbers for numbers in person.kept_in.values())
+        if edit is not None and is_one and system == MARKETO and self.policy.fields[name].type in TEXT_TYPES:
+            self.complain(person, f"{name} = {edit.value!r} was sent to {system} and the filter says No")
 
     def _new(self, facts: FieldFacts, held: HeldRecord, value: Value, seen: frozenset[int], weak: bool) -> Edit:
         self.edits += 1

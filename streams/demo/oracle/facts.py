@@ -98,6 +98,8 @@ class PersonFacts:
     last_type: RecordType = "lead"  # of the last record in Dynamics
     is_shown: bool = False  # a row of the stream in Dynamics was read
     covered: dict[str, int] = field(default_factory=dict)  # weak edits in Dynamics that no row has shown yet
+    is_told_no: bool = False  # the last row that was read bears the filter's No
+    kept_in: dict[str, frozenset[int]] = field(default_factory=dict)  # record -> edits made since the filter said No
     must_go: dict[System, str] = field(default_factory=dict)  # streams to be deleted, since the other record was
 
     def facts(self, name: str) -> FieldFacts:

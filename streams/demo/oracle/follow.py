@@ -38,6 +38,7 @@ class Oracle:
         if system == DYNAMICS and person.ends[DYNAMICS]:
             self._reopen(person)
         person.held[system] = held
+        number = self.cells.edits
         sent = {} if command is None else self.cells.canonical(held, command.fields or {})
         given = self.cells.canonical(held, entered)
         for name, value in self.cells.values(held):
@@ -53,15 +54,18 @@ class Oracle:
                 self.cells.fill_in(person, name, held, value)
             else:
                 self.cells.leave_blank(facts, held)
+        self._keep_in(person, held, number)
 
     def entered(self, held: HeldRecord, changed: Mapping[str, Value]) -> None:
         """A person's edits. On a Dynamics record they also cover who made the values that nobody has read yet."""
         person = self._person(held.person_key)
         person.saves += 1
         self.cells.cover(person, held)
+        number = self.cells.edits
         for name, value in self.cells.canonical(held, changed).items():
             facts = person.facts(name)
             self.cells.doubt(person, facts, held, self.cells.enter(facts, held, value))
+        self._keep_in(person, held, number)
 
     def landed(self, held: HeldRecord, command: ApplyCommand) -> None:
         """A command's values now stand in the record, with all that their edits had seen."""
@@ -98,6 +102,8 @@ class Oracle:
         person = self._person(lead.person_key)
         self.cells.cover(person, lead)
         person.held[DYNAMICS] = contact
+        person.kept_in[contact.id] = person.kept_in.pop(lead.id, frozenset())
+        self._keep_in(person, contact, self.cells.edits)
         before, after = dict(self.cells.values(lead)), dict(self.cells.values(contact))
         for name in before | after:
             facts = person.facts(name)
@@ -115,7 +121,7 @@ class Oracle:
         if person.held.get(DYNAMICS) is not held:
             return
         self.cells.note_shown(person, DYNAMICS, held.time)
-        person.is_shown, person.flag_due = True, "never"
+        person.is_shown, person.flag_due, person.is_told_no = True, "never", self._is_kept_out(held)
         person.covered.clear()
         is_known = MARKETO in person.held or person.ends[MARKETO]
         if not is_known and not self._is_kept_out(held):
@@ -137,6 +143,7 @@ class Oracle:
         stray, person = self.people.pop(held.person_key), self._person(person_key)
         system, other = held.record.system, other_system(held.record.system)
         person.held[system], person.is_shown = held, person.is_shown or stray.is_shown
+        person.kept_in |= stray.kept_in
         for name, theirs in stray.fields.items():
             facts, cell = person.facts(name), theirs.cell(system)
             mine = facts.cell(other).edit
@@ -173,6 +180,8 @@ class Oracle:
         """Whether both records are known to belong together, and nothing keeps what happens to one from the other."""
         dynamics = person.held.get(DYNAMICS)
         is_read = dynamics is not None and dynamics.shown and not self._is_kept_out(dynamics)
+        if held.record.system == DYNAMICS and person.is_told_no:
+            return False  # its Yes was never read
         return is_read and self._knows_of_record(person) and person.held.get(held.record.system) is held
 
     def _let_go(self, person: PersonFacts, system: System) -> None:
@@ -225,6 +234,16 @@ class Oracle:
     def _may_be_on_its_way(self, facts: FieldFacts, edit: Edit, ending: System) -> bool:
         """Whether a command in flight to a Marketo person may carry it: that makes the person again, though the edit has lost."""
         return ending == MARKETO and edit.system == DYNAMICS and edit.number not in facts.cell(MARKETO).seen
+
+    def _keep_in(self, person: PersonFacts, held: HeldRecord, number: int) -> None:
+        """What was entered after this edit: it is for Dynamics alone while the filter says No, and nothing is when it says Yes."""
+        if held.record.system != DYNAMICS:
+            return
+        if self._is_kept_out(held):
+            kept_in = person.kept_in.get(held.id, frozenset())
+            person.kept_in[held.id] = kept_in | set(range(number + 1, self.cells.edits + 1))
+        else:
+            person.kept_in.pop(held.id, None)
 
     def _is_kept_out(self, held: HeldRecord) -> bool:
         column = self.policy.filter_column

@@ -78,6 +78,14 @@ def _errors(
             yield Difference(person.key, system, "a sync error should be open")
         if blocks[system] == "no" and system in open_errors:
             yield Difference(person.key, system, "a sync error is open and nothing explains it")
+        if system in open_errors and system not in person.held and not _may_be_made(person, system):
+            yield Difference(person.key, system, "a sync error is open and nobody is left whom it is about")
+
+
+def _may_be_made(person: PersonFacts, system: System) -> bool:
+    """Whether there is something to make a record of in this system, and somebody may have called for it."""
+    is_called_for = system == MARKETO or person.dynamics_due != "never" or person.is_misowned
+    return other_system(system) in person.held and is_called_for
 
 
 def _missing(oracle: Oracle, person: PersonFacts, blocks: Mapping[System, Blocked]) -> Iterator[Difference]:
@@ -107,6 +115,7 @@ def _must_be_in_marketo(oracle: Oracle, person: PersonFacts) -> bool:
     return any(
         edit.number not in person.facts(name).loose | person.facts(name).meek
         and oracle.policy.fields[name].column(held.record.type) is not None
+        and MARKETO not in oracle.policy.fields[name].block_updates  # it was none of what is due there
         and edit.number not in person.facts(name).seen_when_deleted
         and oracle.may_stand(person, name) == [edit]
         for name, edit in pending_from_dynamics(oracle.policy, person)

@@ -1,0 +1,99 @@
+"""A sync error ends with what it was about: a record that is deleted, merged away, given away or converted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from streams.sync.messages import Record
+from tests.sync.playbook import LEAD_ID, MARKETO_ID, Playbook
+
+LEAD = Record("dynamics", "lead", LEAD_ID)
+PERSON = Record("marketo", "person", MARKETO_ID)
+SECOND = Record("dynamics", "lead", "second")
+
+
+def ends(book: Playbook, record: Record, how: str) -> Playbook:
+    """The record is no more, or no more this person's."""
+    if how == "let go":
+        return book.let_go(record)
+    winner = {"winner": Record(record.system, record.type, "winner")} if how == "merged" else {}
+    return book.happens(how, record, **winner, **({"winner_person_key": "another"} if winner else {}))
+
+
+@pytest.mark.parametrize("how", ["deleted", "merged", "let go"])
+def test_nothing_is_made_any_more_of_a_record_that_is_gone_and_no_error_waits_for_it(how: str) -> None:
+    """A junk lead whose address Marketo won't take; a person without a last name, for whom somebody ran Sync Person."""
+    junk = Playbook().dynamics(kind="created", lastname="Junk", emailaddress1="not an address")
+    nameless = Playbook().marketo(kind="created", firstName="Ada").sync_person()
+    for book, record in ((junk, LEAD), (nameless, PERSON)):
+        assert len(book.known.errors) == 1
+        ends(book, record, how)
+        assert (book.out, book.known.errors, book.kinds().count("closed")) == ([], {}, 1)
+        assert (book.known.marketo.wish, book.known.dynamics.wish) == (None, None)
+
+
+@pytest.mark.parametrize("how", ["deleted", "merged", "let go"])
+def test_what_a_record_refused_is_no_error_when_it_is_gone(how: str) -> None:
+    book = Playbook().linked_lead()
+    book.answers(book.marketo(jobTitle="Cto").command(), "refused", code="0x80040333")
+    assert ends(book, book.record("dynamics"), how).known.errors == {}
+
+
+def test_an_error_about_a_record_waits_for_its_heir_where_a_merge_leaves_one_to_the_person() -> None:
+    """The winner is this person's: the create in the other system is wanted still."""
+    book = Playbook().marketo(kind="created", firstName="Ada").sync_person()
+    winner = Record("marketo", "person", "winner")
+    book.happens("merged", PERSON, winner=winner, winner_person_key=book.person_key)
+    assert book.known.dynamics.wish is not None
+    assert list(book.known.errors) == ["dynamics"]
+
+
+def test_a_refused_create_of_somebody_who_was_deleted_meanwhile_is_told_and_not_waited_for() -> None:
+    book = Playbook().marketo(kind="created", lastName="Lovelace")
+    create = book.sync_person().command()
+    book.deleted("marketo")
+    book.answers(create, "refused", code="0x80040333")
+    assert (book.kinds(), book.known.errors, book.known.dynamics.wish) == (["deleted", "failed"], {}, None)
+
+
+@pytest.mark.parametrize("refused_first", [True, False])
+def test_an_edit_that_marketo_refused_makes_the_person_again_who_is_deleted_there(refused_first: bool) -> None:
+    """Whichever is read first, the refusal or the deletion."""
+    book = Playbook().linked_lead()
+    command = book.dynamics(jobtitle="Cto", lastname="Lovelace").command()
+    steps: list[Any] = [lambda: book.answers(command, "refused", code="1003"), lambda: book.deleted("marketo")]
+    for step in steps if refused_first else reversed(steps):
+        step()
+    again = book.command()
+    assert again.operation == "create"
+    assert again.fields is not None
+    assert again.fields["jobTitle"] == "Cto"
+
+
+def test_what_a_lead_refused_is_sent_to_the_contact_that_it_became() -> None:
+    book = Playbook().linked_lead()
+    book.answers(book.marketo(jobTitle="Cto").command(), "refused", code="0x80040333")
+    assert book.qualified().known.errors == {}
+    assert book.contact(jobtitle=None, lastname="Lovelace").to("dynamics").fields == {"jobtitle": "Cto"}
+
+
+@pytest.mark.parametrize("how", ["deleted", "merged", "let go"])
+def test_a_duplicate_that_is_gone_is_no_error_any_more(how: str) -> None:
+    book = Playbook().linked_lead().dynamics(kind="created", id=SECOND.id, lastname="Lovelace")
+    assert list(book.known.errors) == ["duplicate/dynamics"]
+    ends(book, Record("dynamics", "lead", "third"), how)
+    assert list(book.known.errors) == ["duplicate/dynamics"]
+    ends(book, SECOND, how)
+    assert book.known.errors == {}
+    assert book.outcome is not None
+    assert book.outcome.effect == "folded"
+    assert book.record("dynamics").id == book.lead_id
+
+
+def test_a_duplicate_that_takes_the_place_of_a_deleted_record_is_no_error_any_more() -> None:
+    book = Playbook().linked_lead().dynamics(kind="created", id=SECOND.id, lastname="Lovelace")
+    book.deleted("dynamics")
+    book.dynamics(id=SECOND.id, lastname="Lovelace", jobtitle="Cto")
+    assert (book.record("dynamics"), book.known.errors) == (SECOND, {})

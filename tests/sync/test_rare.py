@@ -1,0 +1,123 @@
+"""Rules that hardly any history needs: each told by the one that does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas.vocabulary import DYNAMICS, OURSELVES
+from streams.policy import default_policy
+from streams.sync.messages import Record
+from streams.sync.policy import FieldRule, compiled
+from tests.sync.playbook import CONTACT_ID, LEAD_ID, MARKETO_ID, Playbook
+
+PERSON = Record("marketo", "person", MARKETO_ID)
+LEAD = Record("dynamics", "lead", LEAD_ID)
+
+
+def test_another_record_that_shows_while_the_firsts_create_is_in_flight_does_not_hold_what_that_carried() -> None:
+    """What it holds is no agreement: it goes to the new person when that has landed."""
+    shipped = default_policy()
+    plain = {name: rule for name, rule in shipped.fields.items() if rule.computed is None}
+    book = Playbook(compiled("plain", plain, shipped.rules)).dynamics(
+        kind="created", lastname="Lovelace", telephone1="1"
+    )
+    create = book.command()
+    book.let_go(LEAD)
+    book.dynamics(kind="created", id="second", lastname="Lovelace", telephone1="2")
+    told = book.lands(create).to("marketo").fields
+    assert told is not None
+    assert told["phone"] == "2"
+
+
+def test_another_person_who_shows_while_the_leads_create_is_in_flight_does_not_hold_what_that_carried() -> None:
+    book = Playbook().marketo(kind="created", lastName="Lovelace", phone="1")
+    create = book.sync_person().command()
+    assert create.record is not None
+    book.let_go(PERSON)
+    book.marketo(kind="created", id="901", lastName="Lovelace", phone="2")
+    book.lead_id = create.record.id
+    assert book.lands(create).to("dynamics").fields == {"telephone1": "2"}
+
+
+def test_what_a_record_shows_when_all_others_are_gone_ends_what_they_left_in_motion() -> None:
+    book = Playbook().linked_lead()
+    book.dynamics(lastname="Lovelace", emailaddress1="not an address", revision=1)
+    book.deleted("marketo")
+    book.deleted("dynamics")
+    book.dynamics(kind="created", id="second", lastname="Lovelace", emailaddress1="ada@example.com")
+    create = book.command().fields
+    assert create is not None
+    assert create["email"] == "ada@example.com"
+
+
+def test_a_lead_that_was_merged_away_before_it_showed_has_used_its_number_up() -> None:
+    book = Playbook().marketo(kind="created", lastName="Lovelace")
+    create = book.sync_person().command()
+    assert create.record is not None
+    book.happens("merged", create.record, winner=Record("dynamics", "lead", "winner"), winner_person_key="another")
+    assert book.sync_person().command().creation == 2
+
+
+def test_a_twin_that_an_answer_does_not_name_is_waited_for() -> None:
+    """The create stays in flight: whoever found the twin will say which it is."""
+    book = Playbook(msgspec.structs.replace(default_policy(), dedupe="email"))
+    create = book.marketo(kind="created", lastName="Lovelace", email="ada@example.com").sync_person().command()
+    assert book.answers(create, "linked").out == []
+    assert book.known.dynamics.flight is not None
+
+
+def test_a_refused_deletion_stays_due() -> None:
+    book = Playbook(msgspec.structs.replace(default_policy(), propagate_deletes_to=frozenset({DYNAMICS})))
+    deletion = book.linked_lead().deleted("marketo").command()
+    assert book.answers(deletion, "refused", code="0x80040265").out == []
+    retry = book.happens("requested", LEAD, action="retry").command()
+    assert (retry.operation, retry.record) == ("delete", deletion.record)
+
+
+def test_what_lands_in_marketo_before_a_contacts_first_row_settles_nothing_that_that_row_will_tell() -> None:
+    """The command to the lead is void, but had landed: Marketo's edit won as a lead's, and is written back."""
+    book = Playbook().linked_lead(city="a")
+    covering = book.dynamics(address1_city="b", lastname="Lovelace", revision=1).to("marketo")
+    assert book.marketo(city="c").to("dynamics").fields == {"address1_city": "c"}
+    book.happens("converted", book.record("dynamics"), contact=Record("dynamics", "contact", CONTACT_ID))
+    told = book.lands(covering).to("marketo")
+    assert "city" not in (told.fields or {})
+    book.contact(address1_city="c", lastname="Lovelace")
+    assert book.lands(told).to("marketo").fields == {"city": "c"}
+    assert [each.winner for each in book.of_kind("collision")] == ["marketo"]
+
+
+def test_a_late_repeat_of_a_write_to_a_field_that_nobody_knows_any_more_is_no_news() -> None:
+    """What it held before cannot be told, so nothing is written over."""
+    book = Playbook().linked_lead()
+    assert book.marketo(who=OURSELVES, revision=1, middleName="King").out == []
+    assert "middle_name" not in book.known.moving | book.known.at_rest
+
+
+@pytest.mark.parametrize(
+    ("updated_at", "time"), [("2026-02-30T09:00:00Z", "2026-09-01T09:00:00Z"), ("2026-09-01T09:00:00Z", None)]
+)
+def test_a_view_or_an_entry_without_a_time_that_any_calendar_has_hides_nothing(updated_at: str, time: Any) -> None:
+    book = Playbook().sync_person(fields={"lastName": "Lovelace"}, updated_at=updated_at)
+    assert book.marketo(phone="1", time=time).outcome is not None
+    assert book.known.moving["phone"].marketo.held == "1"
+
+
+def test_a_field_that_the_policy_gives_another_type_is_no_edit_where_its_value_is_the_same() -> None:
+    """It was known as text; the next row says a number, and nobody entered that."""
+    shipped, staff = default_policy(), FieldRule("staff", "text", marketo="numberOfEmployees", lead="new_staff")
+    texts, numbers = (
+        compiled(name, {**shipped.fields, "staff": msgspec.structs.replace(staff, type=name)}, shipped.rules)
+        for name in ("text", "integer")
+    )
+    book = Playbook(texts).linked_lead(numberOfEmployees="50")
+    book.policy = numbers
+    told = book.dynamics(lastname="Lovelace", jobtitle="Cto", new_staff=50).command()
+    assert told.fields == {"jobTitle": "Cto"}
+    assert book.known.at_rest["staff"] == 50
+    assert book.lands(told).dynamics(lastname="Lovelace", jobtitle="Cto", new_staff=60).command().fields == {
+        "numberOfEmployees": 60
+    }
