@@ -16,6 +16,7 @@ from streams.operating.settings_here import asked, on_broker, settings_here
 from streams.settings import Settings
 
 COLUMNS = ("person", "to", "operation", "code", "field", "value", "message", "since")
+PROSE = ("value", "message")
 JSON_HELP = "Print one JSON object on standard output."
 
 
@@ -43,7 +44,7 @@ def _tell() -> None:
     if asked("as_json"):
         print_json({"people": len(people), "errors": [msgspec.to_builtins(error) for error in found]})
         return
-    print_rows(COLUMNS, map(_row, found), lambda column: "red" if COLUMNS[column] == "code" else "")
+    print_rows(COLUMNS, map(_row, found), lambda column: "red" if COLUMNS[column] == "code" else "", PROSE)
     note(f"{plural(len(found), 'open error', 'open errors')} of {plural(len(people), 'person', 'people')}")
 
 

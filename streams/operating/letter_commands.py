@@ -21,6 +21,7 @@ from streams.operating.trial import Message, rejection_of
 from streams.settings import Settings
 
 COLUMNS = ("id", "where", "when", "reason", "detail", "body begins")
+PROSE = ("detail", "body begins")
 LIMIT = 50
 
 
@@ -58,7 +59,7 @@ def _tell() -> None:
     if asked("as_json"):
         print_json({"count": count, "dead_letters": [letter.members() for letter in found]})
         return
-    print_rows(COLUMNS, map(_row, found), lambda column: "red" if COLUMNS[column] == "reason" else "")
+    print_rows(COLUMNS, map(_row, found), lambda column: "red" if COLUMNS[column] == "reason" else "", PROSE)
     shown = f", the newest {len(found)} shown" if len(found) < count else ""
     note(f"{plural(count, 'dead letter', 'dead letters')}{shown}")
 

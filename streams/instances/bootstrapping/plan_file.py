@@ -19,7 +19,7 @@ import msgspec
 
 from streams.instances.bootstrapping.foreseen import Difference
 from streams.instances.bootstrapping.plan import PlanLine
-from streams.operating.display import said
+from streams.operating.display import said_in_full
 from streams.settings import SettingsError
 
 SUFFIXES = (".csv", ".jsonl", ".json")
@@ -130,6 +130,4 @@ def _cell(line: PlanLine, column: str) -> str:
 def told(difference: Difference) -> str:
     """A difference in one line: `job_title: "CTO" in Marketo, "CIO" in Dynamics, marketo wins (authority)`."""
     result = f"{difference.winner} wins ({difference.why})" if difference.winner else "both stay"
-    return (
-        f"{difference.field}: {said(difference.marketo)} in Marketo, {said(difference.dynamics)} in Dynamics, {result}"
-    )
+    return f"{difference.field}: {said_in_full(difference.marketo)} in Marketo, {said_in_full(difference.dynamics)} in Dynamics, {result}"
