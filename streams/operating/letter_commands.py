@@ -18,7 +18,7 @@ from streams.operating.reading import Reader
 from streams.operating.refused import Refused
 from streams.operating.settings_here import asked, on_broker, settings_here
 from streams.operating.trial import Message, rejection_of
-from streams.settings import Settings
+from streams.settings import Settings, SettingsError
 
 COLUMNS = ("id", "where", "when", "reason", "detail", "body begins")
 PROSE = ("detail", "body begins")
@@ -92,12 +92,19 @@ def show(id_start: str, out: Path | None) -> None:
     kept = f"the first {len(letter.body):,} of " if letter.cut else ""
     note(f"{'body:':13} {kept}{told['body_bytes']:,} bytes, sha256 {told['body_sha256']}")
     if out is not None:
-        out.write_bytes(letter.body)
+        _write(out, letter.body)
     elif sys.stdout.isatty():
         lines = letter.body.decode("utf-8", "backslashreplace").split("\n")
         click.echo("\n".join(map(visible, lines)))
     else:
         sys.stdout.buffer.write(letter.body)
+
+
+def _write(path: Path, body: bytes) -> None:
+    try:
+        path.write_bytes(body)
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 async def _letter(settings: Settings, id_start: str) -> Letter:

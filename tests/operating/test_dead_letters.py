@@ -96,6 +96,17 @@ def test_a_body_is_shown_as_it_came(installation: Installation, tmp_path: Path) 
     assert file.read_bytes() == body
 
 
+def test_a_file_that_cannot_be_written_is_one_line(installation: Installation, tmp_path: Path) -> None:
+    """A mistake of the command line: exit status 2, and no traceback."""
+    identity = reject(installation, BROKEN)
+    shown = installation.run_apart("dead-letters", "show", identity, "--out", str(tmp_path / "no" / "file"))
+    assert shown.returncode == 2
+    assert (
+        shown.stderr.splitlines()[-1]
+        == f"leadsync: {tmp_path / 'no' / 'file'} cannot be written: No such file or directory"
+    )
+
+
 @pytest.mark.parametrize("identity", ["abc", "00000000"])
 def test_an_id_must_be_of_one_letter(installation: Installation, identity: str) -> None:
     """An id too short, or of no letter, is one line and exit status 1."""
