@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any, Literal, get_args
 SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 StoreKind = Literal["memory", "rocksdb"]
 STORES: tuple[StoreKind, ...] = get_args(StoreKind)
+PORT_MAX = 65_535
 SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER")
 
 
@@ -81,6 +83,16 @@ def _allowed(name: str, found: str, allowed: tuple[str, ...]) -> None:
         raise SettingsError(f"{name} is {found!r}; allowed are {', '.join(allowed)}")
 
 
+def _check_address(address: str) -> None:
+    """Raises SettingsError for what aiokafka would raise a ValueError over, in the middle of its start."""
+    found = re.fullmatch(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(?::([0-9]+))?", address)
+    if found is None or (found[1] and not 1 <= int(found[1]) <= PORT_MAX):
+        raise SettingsError(
+            f"{address!r} is no broker's address: --bootstrap-servers takes HOST:PORT, several with commas, "
+            f"with a port from 1 to {PORT_MAX}"
+        )
+
+
 @dataclass(frozen=True)
 class Settings:
     """One installation of leadsync as one process sees it.
@@ -99,6 +111,8 @@ class Settings:
     data_folder: Path | None = None
 
     def __post_init__(self) -> None:
+        for address in self.bootstrap_servers.split(","):
+            _check_address(address.strip())
         if self.store not in STORES:
             raise SettingsError(f"the store is {self.store!r}; allowed are {', '.join(STORES)}")
         if self.store == "rocksdb" and self.data_folder is None:

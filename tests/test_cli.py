@@ -1,0 +1,57 @@
+"""The command line itself: what a mistake of the user, and Ctrl-C, end in."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from streams.cli import Commands, cli
+from streams.settings import Security, Settings, SettingsError
+
+PLAIN = Security()
+
+
+@pytest.mark.parametrize(
+    "servers", ["127.0.0.1:abc", "127.0.0.1:0", "127.0.0.1:65536", ":9092", "a:1,,b:2", "http://a:1", "[::1:9092", ""]
+)
+def test_an_address_that_is_none_is_refused(servers: str) -> None:
+    """With the form that it must have; aiokafka would raise a ValueError over it, or look up nonsense."""
+    with pytest.raises(SettingsError, match="HOST:PORT"):
+        Settings(servers, security=PLAIN)
+
+
+@pytest.mark.parametrize("servers", ["broker:9092", "broker", "10.0.0.1:1, 10.0.0.2:65535", "[::1]:9092", "a_b.svc:9"])
+def test_addresses_of_brokers(servers: str) -> None:
+    """A name, an address, several of them; Kafka's own port where none is said."""
+    assert Settings(servers, security=PLAIN).bootstrap_servers == servers
+
+
+@pytest.mark.parametrize("session", ["5", "99999999"])
+def test_a_session_that_no_broker_takes_is_refused(session: str) -> None:
+    """With the range, instead of an error that the broker gives after the start."""
+    result = CliRunner().invoke(cli, ["worker", "--session-timeout-ms", session])
+    assert result.exit_code == 2
+    assert "1000<=x<=1800000" in result.stderr
+
+
+@click.command()
+def interrupted() -> None:
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_ends_a_command_with_130() -> None:
+    """One status for all of them, and no traceback."""
+    commands = Commands(places={"interrupted": f"{__name__}:interrupted"})
+    result = CliRunner().invoke(commands, ["interrupted"])
+    assert (result.exit_code, result.output) == (130, "")
+
+
+def test_help_waits_for_no_large_import() -> None:
+    """Ctrl-C in the first second would meet it, outside of any command: Faust is imported where it is needed."""
+    asking = "import sys; from streams.cli import main; sys.argv[1:] = ['worker', '--help']"
+    script = f"{asking}\ntry: main()\nfinally: sys.exit(9 if 'faust' in sys.modules else 0)"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=False).returncode == 0
