@@ -15,6 +15,7 @@ from schemas.vocabulary import SYSTEMS, System
 from streams.policy.files import PolicyUnreadableError, own_rule_files, read_policy_file
 from streams.policy.mistakes import Mistake
 from streams.policy.reading import Reading, examine
+from streams.policy.rule_files import RULE_FILES
 from streams.sync.policy import Policy
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def check(file: Path, live: bool, only: System | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_summary(reading, told)))
     else:
-        _conclude(reading, file, told, live)
+        _conclude(reading, file, own, told, live)
     sys.exit(0 if _is_ok(reading, told) else 1)
 
 
@@ -75,15 +76,23 @@ def _tell(reading: Reading) -> None:
         click.echo(f"{note.file}:{note.line}:{note.column}: note: {note.found}", err=True)
 
 
-def _conclude(reading: Reading, file: Path, told: Sequence[Told], live: bool) -> None:
+def _conclude(reading: Reading, file: Path, own: Mapping[str, Path], told: Sequence[Told], live: bool) -> None:
     for each in told:
         click.echo(str(each), err=True)
     if reading.policy is not None:
         directions = ", ".join(f"{count} {direction}" for direction, count in _directions(reading.policy).items())
         click.echo(f"{file}: {len(reading.policy.fields)} fields ({directions}), digest {reading.digest}")
+        click.echo(f"rules: {_rules_said(own)}")
     if live and (reading.policy is not None or told):
         counts = Counter(each.severity for each in told)
         click.echo(f"{file}: the instances disagree in {counts['error']} errors and {counts['note']} notes")
+
+
+def _rules_said(own: Mapping[str, Path]) -> str:
+    """Which were taken: a folder of another name, or beside another file, is passed over without a word."""
+    if not own:
+        return "as shipped"
+    return ", ".join([*map(str, own.values()), *["others as shipped"] * (len(own) < len(RULE_FILES))])
 
 
 def _directions(policy: Policy) -> dict[str, int]:
