@@ -46,23 +46,36 @@ Write = Callable[[PlanLine], None]
 @contextmanager
 def plan_file(path: Path) -> Iterator[Write]:
     """Where lines go. Raises SettingsError for a name without a known suffix, or a place that cannot be written."""
-    check_name(path)
-    unfinished = path.with_name(f"{path.name}.unfinished")
+    check_file(path)
+    unfinished = _unfinished(path)
     try:
         with _private(unfinished) as file, FORMS[path.suffix](file) as write:
             yield write
         unfinished.replace(path)
     except OSError as error:
-        raise SettingsError(f"--plan {path}: {error}") from None
+        raise _not_written(path, error) from None
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink()
 
 
-def check_name(path: Path) -> None:
-    """Raises SettingsError for a name that does not say what the file shall be."""
+def check_file(path: Path) -> None:
+    """Raises SettingsError for a name that does not say what the file shall be, and where none can be written."""
     if path.suffix not in SUFFIXES:
         raise SettingsError(f"--plan {path}: the name must end in one of {', '.join(SUFFIXES)}")
+    try:
+        _private(_unfinished(path)).close()
+        _unfinished(path).unlink()
+    except OSError as error:
+        raise _not_written(path, error) from None
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f"{path.name}.unfinished")
+
+
+def _not_written(path: Path, error: OSError) -> SettingsError:
+    return SettingsError(f"--plan {path} cannot be written: {error.strerror or error}")
 
 
 def _private(path: Path) -> TextIO:
