@@ -10,6 +10,7 @@ from typing import get_args
 import click
 
 from schemas.rejection import Reason
+from schemas.topics import DAY_MILLISECONDS, TOPICS
 from streams.cli import run
 from streams.operating.display import console, note, plural, print_json, print_rows, visible
 from streams.operating.letters import Letter, check_origin, letter_of, newest, put_back
@@ -23,6 +24,7 @@ from streams.settings import Settings, SettingsError
 COLUMNS = ("id", "where", "when", "reason", "detail", "body begins")
 PROSE = ("detail", "body begins")
 LIMIT = 50
+KEPT_DAYS = TOPICS["dead-letter"].retention_milliseconds // DAY_MILLISECONDS
 
 
 def _list_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -41,7 +43,10 @@ def _list_options(function: Callable[..., None]) -> Callable[..., None]:
 @click.group(invoke_without_command=True)
 @_list_options
 def dead_letters(as_json: bool, limit: int, reason: str | None) -> None:
-    """List the messages that were rejected, oldest first: where each stood, why, and how its body begins."""
+    """List the messages that were rejected, oldest first: where each stood, why, and how its body begins.
+
+    Each stands here for 30 days, whether it has been put back or not.
+    """
     if click.get_current_context().invoked_subcommand is None:
         _tell()
 
@@ -61,7 +66,7 @@ def _tell() -> None:
         return
     print_rows(COLUMNS, map(_row, found), lambda column: "red" if COLUMNS[column] == "reason" else "", PROSE)
     shown = f", the newest {len(found)} shown" if len(found) < count else ""
-    note(f"{plural(count, 'dead letter', 'dead letters')}{shown}")
+    note(f"{plural(count, 'dead letter', 'dead letters')}{shown}; each stays {KEPT_DAYS} days, put back or not")
 
 
 def _row(letter: Letter) -> tuple[str, ...]:
@@ -123,7 +128,8 @@ async def _letter(settings: Settings, id_start: str) -> Letter:
 def put_back_(id_start: str, body: Path | None, key: str | None, force: bool) -> None:
     """Send a dead letter, corrected or as it came, back to the topic and under the key that it had.
 
-    Refuses, with the reason, what would be rejected again, and a body of which only the beginning is kept.
+    Refuses, with the reason, what would be rejected again, and a body of which only the beginning is kept. The letter stays
+    in the list: putting it back again sends it again.
     """
     settings = settings_here()
     run(_put_back(settings, id_start, None if body is None else body.read_bytes(), key, force), settings)
@@ -146,4 +152,4 @@ async def _put_back(settings: Settings, id_start: str, body: bytes | None, key: 
             )
     partition, offset = await put_back(settings, letter, new_key, new_body)
     click.echo(f"{told.topic}[{partition}]@{offset}")
-    note(f"dead letter {told.rejection_id} put back")
+    note(f"dead letter {told.rejection_id} put back; it stays in the list, and would be sent again")

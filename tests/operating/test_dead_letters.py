@@ -67,6 +67,16 @@ def test_dead_letters_are_listed(installation: Installation) -> None:
     assert rows[1][5] == r"\x00\xff\x1b[2J\n"
 
 
+def test_a_letter_that_was_put_back_stays_and_that_is_said(in_force: Installation) -> None:
+    """A topic that is kept by time forgets nothing earlier; who puts back twice sends twice."""
+    identity = reject(in_force, GOOD, reason="failed")
+    assert "it stays in the list" in in_force.run("dead-letters", "put-back", identity).stderr
+    listed = in_force.run("dead-letters")
+    assert identity in listed.stdout
+    assert status_lines(listed) == ["1 dead letter; each stays 30 days, put back or not"]
+    assert "for 30 days" in in_force.run("dead-letters", "--help").stdout
+
+
 def test_dead_letters_as_json(installation: Installation) -> None:
     """One object; `count` is of all that match, whatever the limit; a message that is no rejection is passed over."""
     for offset in range(4):
