@@ -46,12 +46,20 @@ class Security:
         return settings if self.protocol != "PLAINTEXT" else {}
 
     def _ssl_context(self) -> ssl.SSLContext:
+        for name, path in (("CA", self.ca_file), ("CERTIFICATE", self.certificate_file), ("KEY", self.key_file)):
+            _check_readable(f"LEADSYNC_SSL_{name}_FILE", path)
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
-            if self.certificate_file:
+        except ssl.SSLError as error:
+            raise SettingsError(f"LEADSYNC_SSL_CA_FILE: {self.ca_file} holds no certificates: {error}") from None
+        if self.certificate_file:
+            try:
                 context.load_cert_chain(self.certificate_file, self.key_file, self.key_password)
-        except (OSError, ssl.SSLError) as error:
-            raise SettingsError(f"the TLS files cannot be used (LEADSYNC_SSL_…): {error}") from None
+            except ssl.SSLError as error:
+                with_key = f" with {self.key_file}" if self.key_file else ""
+                raise SettingsError(
+                    f"LEADSYNC_SSL_CERTIFICATE_FILE: {self.certificate_file}{with_key} cannot be used: {error}"
+                ) from None
         return context
 
 
@@ -76,6 +84,15 @@ def security_from(environment: Mapping[str, str]) -> Security:
         get("LEADSYNC_SASL_USERNAME"),
         get("LEADSYNC_SASL_PASSWORD"),
     )
+
+
+def _check_readable(variable: str, path: str | None) -> None:
+    """Python's ssl says of a file that is not there only that, and not which."""
+    if path:
+        try:
+            Path(path).open("rb").close()
+        except OSError as error:
+            raise SettingsError(f"{variable}: {path}: {error.strerror or error}") from None
 
 
 def _allowed(name: str, found: str, allowed: tuple[str, ...]) -> None:
@@ -119,6 +136,11 @@ class Settings:
             raise SettingsError(
                 "--store rocksdb keeps the tables on disk: name a folder of this worker's own with --data-folder "
                 "or LEADSYNC_DATA_FOLDER"
+            )
+
+        if self.store == "memory" and self.data_folder is not None:
+            raise SettingsError(
+                "--data-folder (LEADSYNC_DATA_FOLDER) is for --store rocksdb: with --store memory nothing is kept on disk"
             )
 
     @property

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from streams.cli import Commands, cli
-from streams.settings import Security, Settings, SettingsError
+from streams.settings import Security, Settings, SettingsError, security_from
 
 PLAIN = Security()
 
@@ -28,6 +29,32 @@ def test_an_address_that_is_none_is_refused(servers: str) -> None:
 def test_addresses_of_brokers(servers: str) -> None:
     """A name, an address, several of them; Kafka's own port where none is said."""
     assert Settings(servers, security=PLAIN).bootstrap_servers == servers
+
+
+@pytest.mark.parametrize("name", ["CA", "CERTIFICATE", "KEY"])
+def test_a_tls_file_that_is_not_there_is_named(name: str, tmp_path: Path) -> None:
+    """With the variable that says it: Python's ssl tells neither."""
+    there, missing = tmp_path / "there.pem", tmp_path / "missing.pem"
+    there.write_bytes(b"")
+    files = {f"LEADSYNC_SSL_{each}_FILE": str(there) for each in ("CA", "CERTIFICATE", "KEY")}
+    environment = {"LEADSYNC_SECURITY_PROTOCOL": "SSL", **files, f"LEADSYNC_SSL_{name}_FILE": str(missing)}
+    with pytest.raises(SettingsError) as refusal:
+        security_from(environment).client_settings()
+    assert str(refusal.value) == f"LEADSYNC_SSL_{name}_FILE: {missing}: No such file or directory"
+
+
+def test_a_tls_file_without_certificates_is_named(tmp_path: Path) -> None:
+    """What is wrong with it is OpenSSL's to say."""
+    empty = tmp_path / "ca.pem"
+    empty.write_bytes(b"no certificate")
+    with pytest.raises(SettingsError, match=f"LEADSYNC_SSL_CA_FILE: {empty} holds no certificates"):
+        Security("SSL", str(empty)).client_settings()
+
+
+def test_a_data_folder_without_its_store_is_refused(tmp_path: Path) -> None:
+    """Nothing would be kept there, and nobody would be told."""
+    result = CliRunner().invoke(cli, ["worker", "--bootstrap-servers", "a:1", "--data-folder", str(tmp_path)])
+    assert isinstance(result.exception, SettingsError) and "--store rocksdb" in str(result.exception)
 
 
 @pytest.mark.parametrize("session", ["5", "99999999"])
