@@ -73,6 +73,10 @@ class Commands(click.Group):
         return command
 
 
+class BrokerUnreachableError(SettingsError):
+    """Nobody answers at the address that was given."""
+
+
 def broker_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """`--bootstrap-servers` and `--prefix`, which every command that talks to a broker takes."""
     options = (
@@ -107,7 +111,7 @@ def run(work: Coroutine[Any, Any, Any], settings: Settings | None = None) -> Any
             return runner.run(work)
     except KafkaConnectionError as error:
         where = settings.bootstrap_servers if settings else "the broker"
-        raise SettingsError(f"{where} cannot be reached: {error}") from None
+        raise BrokerUnreachableError(f"{where} cannot be reached: {error}") from None
 
 
 @click.command()
