@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Coroutine, Mapping
 from importlib import import_module
@@ -102,16 +103,29 @@ def settings_of(bootstrap_servers: str | None, prefix: str = "", **more: Any) ->
     return Settings(bootstrap_servers, prefix, security=security_from(os.environ), **more)
 
 
+class LastWord(logging.Handler):
+    """What aiokafka said last. Why an address does not answer stands in its log only, which Python would print beside our line."""
+
+    said = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said = record.getMessage()
+
+
 def run(work: Coroutine[Any, Any, Any], settings: Settings | None = None) -> Any:
     """Run to the end; a broker that cannot be reached is said in one line."""
     from streams.lane.loops import new_event_loop
 
+    last_word, aiokafka = LastWord(), logging.getLogger("aiokafka")
+    aiokafka.addHandler(last_word)
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             return runner.run(work)
     except KafkaConnectionError as error:
         where = settings.bootstrap_servers if settings else "the broker"
-        raise BrokerUnreachableError(f"{where} cannot be reached: {error}") from None
+        raise BrokerUnreachableError(f"{where} cannot be reached: {last_word.said or error}") from None
+    finally:
+        aiokafka.removeHandler(last_word)
 
 
 @click.command()
