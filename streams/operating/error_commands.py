@@ -24,7 +24,7 @@ JSON_HELP = "Print one JSON object on standard output."
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 @on_broker
 def errors(as_json: bool) -> None:
-    """List the open sync errors of all people: what failed, towards which system, why, and since which change."""
+    """List the open sync errors of all people, or retry. What failed, towards which system, why, and since which change."""
     if click.get_current_context().invoked_subcommand is None:
         _tell()
 
@@ -69,7 +69,7 @@ def retry(people: tuple[str, ...], everybody: bool) -> None:
     What is valid by then goes out and its error closes; what is not stays as it is.
     """
     if bool(people) == everybody:
-        raise click.UsageError("name people, or say --all")
+        raise click.UsageError("name people or say --all, not both" if everybody else "name people, or say --all")
     settings = settings_here()
     run(_retry(settings, people), settings)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from schemas.vocabulary import SYSTEMS, System
+from streams.operating.display import plural
 from streams.policy.files import PolicyUnreadableError, own_rule_files, read_policy_file
 from streams.policy.mistakes import Mistake
 from streams.policy.reading import Reading, examine
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--only", type=click.Choice(SYSTEMS), help="With --live: leave the other system alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 def check(file: Path, live: bool, only: System | None, as_json: bool) -> None:
-    """Check a policy FILE and the rule files beside it; with --live also whether the instances agree with them.
+    """Check a policy FILE and the rule files beside it. With --live also whether the instances agree with them.
 
     Exits 0 when it can be used, 1 when it has mistakes, 2 when it cannot be read or an instance cannot be asked.
     """
@@ -85,7 +86,8 @@ def _conclude(reading: Reading, file: Path, own: Mapping[str, Path], told: Seque
         click.echo(f"rules: {_rules_said(own)}")
     if live and (reading.policy is not None or told):
         counts = Counter(each.severity for each in told)
-        click.echo(f"{file}: the instances disagree in {counts['error']} errors and {counts['note']} notes")
+        errors, notes = plural(counts["error"], "error", "errors"), plural(counts["note"], "note", "notes")
+        click.echo(f"{file}: the instances disagree in {errors} and {notes}")
 
 
 def _rules_said(own: Mapping[str, Path]) -> str:
