@@ -176,7 +176,7 @@ def worker(
     create_topics: bool,
     log_level: str,
 ) -> None:
-    """Run one worker of the group: merge what comes, send what is due. Stops on SIGTERM with nothing half done."""
+    """Run one worker: merge what comes, send what is due. One of a group; stops on SIGTERM with nothing half done."""
     from streams.worker import run_worker
 
     log_to_stderr(log_level)

@@ -65,6 +65,14 @@ def test_a_session_that_no_broker_takes_is_refused(session: str) -> None:
     assert "1000<=x<=1800000" in result.stderr
 
 
+def test_no_command_is_cut_short_in_the_list_of_them() -> None:
+    """A first sentence of 60 characters fits beside its name at 80 columns."""
+    context = click.Context(cli)
+    commands = [cli.get_command(context, name) for name in cli.list_commands(context)]
+    said = [command.get_short_help_str(60) for command in commands if command is not None]
+    assert [each for each in said if each.endswith("...")] == []
+
+
 @click.command()
 def interrupted() -> None:
     raise KeyboardInterrupt

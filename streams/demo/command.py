@@ -99,7 +99,7 @@ def demo(
     as_json: bool,
     keep: bool,
 ) -> None:
-    """Two simulated systems, people who edit in both, and leadsync between them: do all records end alike?
+    """Show the main job on simulated systems. Two of them, people who edit in both, and leadsync between: do all end alike?
 
     Exit status 0 when they do, 1 when they differ.
     """

@@ -75,7 +75,7 @@ def bootstrap(
     poll_seconds: float,
     as_json_: bool,
 ) -> None:
-    """Read Marketo and Dynamics in full, link who is in both, and tell the connectors where to go on. Before they first run.
+    """Link who is in both systems, before connectors first run. Reads both in full, and tells the connectors where to go on.
 
     Records are linked by the keys that leadsync wrote into them, and with --match email by address. Both connectors must be
     stopped; workers may run. With --plan nothing is written but that file; without it, the same is shown and asked about.

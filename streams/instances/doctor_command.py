@@ -47,7 +47,7 @@ MARKS: dict[Outcome, tuple[str, str]] = {
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 @broker_options
 def doctor(system: System | None, file: Path | None, as_json: bool, bootstrap_servers: str | None, prefix: str) -> None:
-    """Check a first connection step by step: address, credentials, permissions, fields, change tracking, quota.
+    """Check a first connection to both systems, step by step. Address, credentials, permissions, fields, change tracking, quota.
 
     Nothing is changed in either system. Addresses and credentials come from LEADSYNC_MARKETO_… and LEADSYNC_DYNAMICS_….
     Exits 0 when all is well, 1 when a step failed.

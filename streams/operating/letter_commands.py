@@ -43,7 +43,7 @@ def _list_options(function: Callable[..., None]) -> Callable[..., None]:
 @click.group(invoke_without_command=True)
 @_list_options
 def dead_letters(as_json: bool, limit: int, reason: str | None) -> None:
-    """List the messages that were rejected, oldest first: where each stood, why, and how its body begins.
+    """List what was rejected, show it, put it back. Oldest first: where each message stood, why, and how its body begins.
 
     Each stands here for 30 days, whether it has been put back or not.
     """
