@@ -85,6 +85,14 @@ def test_ctrl_c_ends_a_command_with_130() -> None:
     assert (result.exit_code, result.output) == (130, "")
 
 
+def test_ctrl_c_while_the_command_line_is_imported_is_no_traceback() -> None:
+    """An import hook stands in for the moment."""
+    hook = "class Ctrl: find_spec = lambda self, name, *_: (_ for _ in ()).throw(KeyboardInterrupt) if 'cli' in name else None"
+    script = f"import sys; from streams.__main__ import main\n{hook}\nsys.meta_path.insert(0, Ctrl()); main()"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (130, "")
+
+
 def test_help_waits_for_no_large_import() -> None:
     """Ctrl-C in the first second would meet it, outside of any command: Faust is imported where it is needed."""
     asking = "import sys; from streams.cli import main; sys.argv[1:] = ['worker', '--help']"
