@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Coroutine, Mapping
 from importlib import import_module
@@ -39,14 +40,26 @@ COMMANDS = {
 """Command -> where it is. Imported when it is called, so that no command waits for what another one needs."""
 
 EX_USAGE = 2
+EX_INTERRUPTED = 130
+SESSION_MILLISECONDS_MIN, SESSION_MILLISECONDS_MAX = 1_000, 1_800_000
+"""The least that `leadsync broker` takes, and the most that any broker takes unless it is told otherwise."""
 
 
 class Commands(click.Group):
-    """Looks commands up in a table of where they are."""
+    """Looks commands up in a table of where they are. Ctrl-C ends each with the status that a shell expects of it.
+
+    What is there to be ended so, a worker, a connector, a broker or a simulator, takes the signal itself and exits 0.
+    """
 
     def __init__(self, *arguments: Any, places: Mapping[str, str], **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._places = places
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise SystemExit(EX_INTERRUPTED) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(self._places)
@@ -59,6 +72,10 @@ class Commands(click.Group):
         command = getattr(import_module(module), name)
         assert isinstance(command, click.Command)
         return command
+
+
+class BrokerUnreachableError(SettingsError):
+    """Nobody answers at the address that was given."""
 
 
 def broker_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -86,16 +103,29 @@ def settings_of(bootstrap_servers: str | None, prefix: str = "", **more: Any) ->
     return Settings(bootstrap_servers, prefix, security=security_from(os.environ), **more)
 
 
+class LastWord(logging.Handler):
+    """What aiokafka said last. Why an address does not answer stands in its log only, which Python would print beside our line."""
+
+    said = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said = record.getMessage()
+
+
 def run(work: Coroutine[Any, Any, Any], settings: Settings | None = None) -> Any:
     """Run to the end; a broker that cannot be reached is said in one line."""
     from streams.lane.loops import new_event_loop
 
+    last_word, aiokafka = LastWord(), logging.getLogger("aiokafka")
+    aiokafka.addHandler(last_word)
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             return runner.run(work)
     except KafkaConnectionError as error:
         where = settings.bootstrap_servers if settings else "the broker"
-        raise SettingsError(f"{where} cannot be reached: {error}") from None
+        raise BrokerUnreachableError(f"{where} cannot be reached: {last_word.said or error}") from None
+    finally:
+        aiokafka.removeHandler(last_word)
 
 
 @click.command()
@@ -106,7 +136,11 @@ def run(work: Coroutine[Any, Any, Any], settings: Settings | None = None) -> Any
 )
 @click.option("--instance-id", envvar="LEADSYNC_INSTANCE_ID", help="Makes the member static; distinct for each worker.")
 @click.option(
-    "--session-timeout-ms", default=10_000, show_default=True, help="How long a silent worker keeps its partitions."
+    "--session-timeout-ms",
+    type=click.IntRange(SESSION_MILLISECONDS_MIN, SESSION_MILLISECONDS_MAX),
+    default=10_000,
+    show_default=True,
+    help="How long a silent worker keeps its partitions; most brokers take 6000 at least.",
 )
 @click.option(
     "--store",
@@ -142,7 +176,7 @@ def worker(
     create_topics: bool,
     log_level: str,
 ) -> None:
-    """Run one worker of the group: merge what comes, send what is due. Stops on SIGTERM with nothing half done."""
+    """Run one worker: merge what comes, send what is due. One of a group; stops on SIGTERM with nothing half done."""
     from streams.worker import run_worker
 
     log_to_stderr(log_level)
@@ -167,16 +201,23 @@ def cli() -> None:
 
 def main() -> None:
     """The entry point: whatever a user can mend is one clear line, and exit status 2."""
+    try:
+        cli(prog_name="leadsync")
+    except KafkaError as error:
+        click.echo(f"leadsync: the broker answered: {type(error).__name__}: {error}", err=True)
+        raise SystemExit(EX_USAGE) from None
+    except Exception as error:
+        if not isinstance(error, _mendable()):
+            raise
+        click.echo(f"leadsync: {error}", err=True)
+        raise SystemExit(EX_USAGE) from None
+
+
+def _mendable() -> tuple[type[Exception], ...]:
+    """What a user can mend. Imported once something has failed: Faust takes a second, and Ctrl-C would meet it there."""
     from streams.broker.unavailable import BrokerUnavailable
     from streams.lane import LaneError
     from streams.policy import PolicyError, PolicyUnreadableError
     from streams.topics import TopicsError
 
-    try:
-        cli(prog_name="leadsync")
-    except (SettingsError, TopicsError, PolicyError, PolicyUnreadableError, LaneError, BrokerUnavailable) as error:
-        click.echo(f"leadsync: {error}", err=True)
-        raise SystemExit(EX_USAGE) from None
-    except KafkaError as error:
-        click.echo(f"leadsync: the broker answered: {type(error).__name__}: {error}", err=True)
-        raise SystemExit(EX_USAGE) from None
+    return (SettingsError, TopicsError, PolicyError, PolicyUnreadableError, LaneError, BrokerUnavailable)

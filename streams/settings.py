@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any, Literal, get_args
 SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 StoreKind = Literal["memory", "rocksdb"]
 STORES: tuple[StoreKind, ...] = get_args(StoreKind)
+PORT_MAX = 65_535
 SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER")
 
 
@@ -44,12 +46,20 @@ class Security:
         return settings if self.protocol != "PLAINTEXT" else {}
 
     def _ssl_context(self) -> ssl.SSLContext:
+        for name, path in (("CA", self.ca_file), ("CERTIFICATE", self.certificate_file), ("KEY", self.key_file)):
+            _check_readable(f"LEADSYNC_SSL_{name}_FILE", path)
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
-            if self.certificate_file:
+        except ssl.SSLError as error:
+            raise SettingsError(f"LEADSYNC_SSL_CA_FILE: {self.ca_file} holds no certificates: {error}") from None
+        if self.certificate_file:
+            try:
                 context.load_cert_chain(self.certificate_file, self.key_file, self.key_password)
-        except (OSError, ssl.SSLError) as error:
-            raise SettingsError(f"the TLS files cannot be used (LEADSYNC_SSL_…): {error}") from None
+            except ssl.SSLError as error:
+                with_key = f" with {self.key_file}" if self.key_file else ""
+                raise SettingsError(
+                    f"LEADSYNC_SSL_CERTIFICATE_FILE: {self.certificate_file}{with_key} cannot be used: {error}"
+                ) from None
         return context
 
 
@@ -76,9 +86,28 @@ def security_from(environment: Mapping[str, str]) -> Security:
     )
 
 
+def _check_readable(variable: str, path: str | None) -> None:
+    """Python's ssl says of a file that is not there only that, and not which."""
+    if path:
+        try:
+            Path(path).open("rb").close()
+        except OSError as error:
+            raise SettingsError(f"{variable}: {path}: {error.strerror or error}") from None
+
+
 def _allowed(name: str, found: str, allowed: tuple[str, ...]) -> None:
     if found not in allowed:
         raise SettingsError(f"{name} is {found!r}; allowed are {', '.join(allowed)}")
+
+
+def _check_address(address: str) -> None:
+    """Raises SettingsError for what aiokafka would raise a ValueError over, in the middle of its start."""
+    found = re.fullmatch(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(?::([0-9]+))?", address)
+    if found is None or (found[1] and not 1 <= int(found[1]) <= PORT_MAX):
+        raise SettingsError(
+            f"{address!r} is no broker's address: --bootstrap-servers takes HOST:PORT, several with commas, "
+            f"with a port from 1 to {PORT_MAX}"
+        )
 
 
 @dataclass(frozen=True)
@@ -99,12 +128,19 @@ class Settings:
     data_folder: Path | None = None
 
     def __post_init__(self) -> None:
+        for address in self.bootstrap_servers.split(","):
+            _check_address(address.strip())
         if self.store not in STORES:
             raise SettingsError(f"the store is {self.store!r}; allowed are {', '.join(STORES)}")
         if self.store == "rocksdb" and self.data_folder is None:
             raise SettingsError(
                 "--store rocksdb keeps the tables on disk: name a folder of this worker's own with --data-folder "
                 "or LEADSYNC_DATA_FOLDER"
+            )
+
+        if self.store == "memory" and self.data_folder is not None:
+            raise SettingsError(
+                "--data-folder (LEADSYNC_DATA_FOLDER) is for --store rocksdb: with --store memory nothing is kept on disk"
             )
 
     @property

@@ -66,7 +66,7 @@ def bench(
     as_json: bool,
     profile: Path | None,
 ) -> None:
-    """Measure one worker: source changes per second and per CPU-second, beside a loop that moves the same bytes.
+    """Measure one worker beside a loop that moves the same bytes. In source changes per second and per CPU-second.
 
     Uses the broker that is named, or starts one. Its topics have a prefix of their own and are deleted afterwards.
     """

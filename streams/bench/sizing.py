@@ -16,6 +16,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from streams.bench.known_records import known_bytes
 from streams.topics import CHANGELOG_SEGMENT_BYTES
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -37,9 +38,14 @@ PARTITIONS_PER_WORKER, PARTITIONS_LEAST = 4, 4
 UNCOMPACTED = 2
 """A compacted topic is compacted anew when half of it could go (Kafka's min.cleanable.dirty.ratio, 0.5)."""
 TABLES = 3
-LONE_EDIT_BYTES = 5 * (61 + 78)
-"""What Kafka adds to an edit that comes alone: it and its landing take four transactions, which write to five partitions in
-all, to each a batch's head of 61 bytes and a marker of 78 (https://kafka.apache.org/documentation/#messageformat)."""
+LONE_BYTES = 61 + 78
+"""What Kafka adds to a message alone in its transaction: a batch's head and a marker
+(https://kafka.apache.org/documentation/#messageformat)."""
+LONE_EDIT_BYTES = 5 * LONE_BYTES
+"""Of an edit that comes alone: it and its landing take four transactions, which write to five partitions in all."""
+RECORD_TOPICS = 2
+SEGMENT_BYTES, SEGMENT_DAYS = GIB, 7
+"""What the last segment of such a topic, never compacted, grows to: Kafka's defaults, whichever comes first."""
 
 
 class Figures(NamedTuple):
@@ -104,6 +110,7 @@ class Plan(NamedTuple):
     changelogs: float
     log_a_year: float
     by_time: float
+    records: float
 
 
 def plan_for(demand: Demand, figures: Figures) -> Plan:
@@ -118,6 +125,10 @@ def plan_for(demand: Demand, figures: Figures) -> Plan:
     unread = UNCOMPACTED + TABLES * CHANGELOG_SEGMENT_BYTES * partitions / workers / (
         each * figures.changelog_per_person
     )
+    last_segments = min(
+        SEGMENT_DAYS * edits_a_day * (known_bytes() + RECORD_TOPICS * LONE_BYTES),
+        RECORD_TOPICS * partitions * SEGMENT_BYTES,
+    )
     return Plan(
         changes_at_peak,
         workers,
@@ -128,6 +139,7 @@ def plan_for(demand: Demand, figures: Figures) -> Plan:
         copies * (UNCOMPACTED * people * figures.changelog_per_person + TABLES * partitions * CHANGELOG_SEGMENT_BYTES),
         copies * 365 * edits_a_day * (figures.log_per_edit + LONE_EDIT_BYTES),
         copies * BY_TIME_DAYS * edits_a_day * (figures.by_time_per_edit + LONE_EDIT_BYTES),
+        copies * (UNCOMPACTED * people * known_bytes() + last_segments),
     )
 
 
@@ -233,7 +245,8 @@ def _used(figures: Figures) -> str:
     rows = [
         ("a person in the changelogs, once", f"{figures.changelog_per_person:.0f} B"),
         ("an edit in `person.changes`, its landing included", f"{figures.log_per_edit:,.0f} B"),
-        ("an edit in the topics that are kept by time", f"{figures.by_time_per_edit:,.0f} B"),
+        ("an edit in the changes and commands of both systems", f"{figures.by_time_per_edit:,.0f} B"),
+        ("a person in `marketo.records` and `dynamics.records`, once (computed from the contract)", f"{known_bytes()} B"),
         ("what Kafka adds to an edit that comes alone", f"{LONE_EDIT_BYTES} B"),
         ("a worker with nobody", f"{figures.base_memory / MIB:.0f} MiB, {figures.empty_start:.1f} s to start"),
         ("its batches and fetches, at most", f"{figures.batches_memory / MIB:.0f} MiB"),
@@ -265,10 +278,11 @@ def _examples(figures: Figures) -> str:
                 f"{demand.copies} × {_bytes(plan.changelogs / demand.copies)}",
                 f"{demand.copies} × {_bytes(plan.log_a_year / demand.copies)}",
                 f"{demand.copies} × {_bytes(plan.by_time / demand.copies)}",
+                f"{demand.copies} × {_bytes(plan.records / demand.copies)}",
             )
         )
     heads = ("people", "edits a day", "tables", "changes/s at peak", "workers", "partitions", "memory of each",
-             "disk of each", "start, at worst", "changelogs", "`person.changes` a year", f"other topics, {BY_TIME_DAYS} days")  # fmt: skip
+             "disk of each", "start, at worst", "changelogs", "`person.changes` a year", f"changes and commands, {BY_TIME_DAYS} days", "`*.records`")  # fmt: skip
     return f"Worked examples:\n\n{_table(heads, rows)}"
 
 

@@ -27,7 +27,7 @@ WATCH_SECONDS = 0.5
 )
 @click.option("--port", type=click.IntRange(1, 65535), help="The port for clients (default: a free one).")
 def broker(data: Path | None, java: Path | None, port: int | None) -> None:
-    """Run a single-node Apache Kafka on this machine, without Docker, until Ctrl-C or SIGTERM."""
+    """Run an Apache Kafka on this machine, without Docker. A single node, until Ctrl-C or SIGTERM."""
     try:
         with LocalBroker(data_dir=data, java=java, port=port) as local:
             _run_until_told(local)

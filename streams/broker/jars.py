@@ -21,7 +21,7 @@ from typing import Any
 
 from streams.broker.lock import Jar, kafka_version, read_lock
 from streams.broker.progress import Progress, shown
-from streams.broker.unavailable import BrokerUnavailable
+from streams.broker.unavailable import INSTALL, BrokerUnavailable
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def _fetch_all(missing: Sequence[Jar], cache: Path, progress: Progress | bool | 
         context_of = _maven_contexts()
     except ImportError as error:
         raise BrokerUnavailable(
-            f"the extra `broker` is not installed ({(error.name or 'jgo').partition('.')[0]} is missing)"
+            f"the extra `broker` is not installed ({(error.name or 'jgo').partition('.')[0]} is missing)", INSTALL
         ) from error
     total_bytes = sum(jar.size_bytes for jar in missing)
     what = f"fetching Apache Kafka {kafka_version()} ({total_bytes / 1e6:.0f} MB, once)"
@@ -148,7 +148,7 @@ def _download(artifact: Any, jar: Jar) -> Path:
             artifact.cached_path.unlink(missing_ok=True)
             if attempt == ATTEMPTS_MAX:
                 raise BrokerUnavailable(
-                    f"{jar.filename} is not cached in {cache_dir()} and can't be fetched ({_brief(error)})"
+                    f"{jar.filename} is not cached in {cache_dir()} and can't be fetched ({_brief(error)})", INSTALL
                 ) from error
     raise AssertionError("unreachable: the last attempt returns or raises")
 

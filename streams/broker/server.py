@@ -90,7 +90,7 @@ class LocalBroker:
         if self._supervised is not None:
             raise RuntimeError("the broker was started before; stop it first, or use restart")
         if self._port is not None and not is_free(self._port):
-            raise BrokerUnavailable(f"port {self._port} is taken")
+            raise BrokerUnavailable(f"port {self._port} is taken, and --port names another")
         java = find_java(self._java)
         jars = ensure_jars(self._progress)
         self._prepare_folder()

@@ -39,7 +39,7 @@ def connector_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group()
 def connector() -> None:
-    """Stand between Kafka and one of the two systems: its changes in, commands out. One process for each system."""
+    """Stand between Kafka and one of the two systems. Its changes in, commands out; one process for each system."""
 
 
 @connector.command()

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 
 from schemas.checkpoint import Checkpoint
 from schemas.vocabulary import System
@@ -57,6 +57,7 @@ async def run_connector(settings: Settings, system: System, build: Build) -> int
     await ensure_topics(settings, create=False)
     journal, policies, metrics = Journal(settings, system), PolicyBook(settings), ConnectorMetrics(system)
     stop = asyncio.Event()
+    asyncio.get_running_loop().set_exception_handler(_tell_unless_fenced)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _tell_what_it_does)
@@ -102,6 +103,15 @@ async def _run(connector: Connector, policies: PolicyBook, stop: asyncio.Event) 
         for task in (*tasks, stopping):
             task.cancel()
         await asyncio.gather(*tasks, stopping, return_exceptions=True)
+
+
+def _tell_unless_fenced(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """asyncio's own word on futures that nobody asks for their outcome, but for those of a producer that was taken over from.
+
+    aiokafka hands the fault to every message that was on its way; the journal has told it once.
+    """
+    if not isinstance(context.get("exception"), (ProducerFenced, InvalidProducerEpoch)):
+        loop.default_exception_handler(context)
 
 
 def _tell_what_it_does() -> None:

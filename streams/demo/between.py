@@ -54,5 +54,5 @@ class Between(Protocol):
     def disturb(self, share: float) -> None:
         """People have made this share of their edits: time for whatever the plan has in store."""
 
-    def report(self) -> OverRest | None:
-        """What there is to tell at the end; None where there was nothing in between."""
+    def report(self, edits: int) -> OverRest | None:
+        """What there is to tell at the end, beside these edits; None where there was nothing in between."""

@@ -74,5 +74,5 @@ class Carrying:
     def disturb(self, share: float) -> None:
         """The carrier is bad enough all the time."""
 
-    def report(self) -> None:
+    def report(self, edits: int) -> None:
         return None

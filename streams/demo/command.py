@@ -82,7 +82,7 @@ class DemoFailed(click.ClickException):
     help="Workers, stores and a broker of our own are killed, stopped and damaged on purpose; then every topic is audited.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One summary object on standard output.")
-@click.option("--keep", is_flag=True, help="Leave the topics on the broker, and the workers' logs.")
+@click.option("--keep", is_flag=True, help="Leave the workers' logs, and the topics where the broker is yours.")
 def demo(
     bootstrap_servers: str | None,
     prefix: str,
@@ -99,7 +99,7 @@ def demo(
     as_json: bool,
     keep: bool,
 ) -> None:
-    """Two simulated systems, people who edit in both, and leadsync between them: do all records end alike?
+    """Show the main job on simulated systems. Two of them, people who edit in both, and leadsync between: do all end alike?
 
     Exit status 0 when they do, 1 when they differ.
     """
@@ -143,11 +143,15 @@ def _run(plan: Plan, bootstrap_servers: str | None, prefix: str, folder: Path, k
             bootstrap_servers = broker.bootstrap_servers
         settings = settings_of(bootstrap_servers, f"{prefix}demo-{secrets.token_hex(3)}.")
         if keep:
-            console.print(
-                f"--bootstrap-servers {bootstrap_servers} --prefix {settings.prefix}", highlight=False, soft_wrap=True
-            )
+            console.print(_kept(settings, is_broker_ours=broker is not None), highlight=False, soft_wrap=True)
         result: Summary = run(_play(settings, plan, folder, console, broker, keep), settings)
         return result
+
+
+def _kept(settings: Settings, is_broker_ours: bool) -> str:
+    if is_broker_ours:
+        return "--keep: the topics go with the demo's own broker, the logs stay; name a broker of yours to keep both"
+    return f"--bootstrap-servers {settings.bootstrap_servers} --prefix {settings.prefix}"
 
 
 async def _play(

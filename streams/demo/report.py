@@ -66,7 +66,7 @@ async def report(stage: Stage, course: Course) -> Summary:
         workers=stage.plan.workers,
         kills=stage.fleet.kills,
         worker_restarts=stage.fleet.restarts,
-        rest=stage.between.report(),
+        rest=stage.between.report(course.edits),
         chaos=under_chaos,
         differences=tuple([*_at_large(ledger, failures), *at_large, *map(str, found)][:DIFFERENCES_MAX]),
     )

@@ -57,7 +57,7 @@ class LandingSeconds(_Part):
 
 
 class Calls(_Part):
-    """Calls to one system: all of them, the most frequent endpoints, how many for each 1,000 edits, and what is documented as allowed."""
+    """Calls to one system: all of them, set-up and corrections included; beside the summary's `edits`; the most frequent endpoints; what is documented as allowed."""
 
     total: int = 0
     allowed: str = ""

@@ -19,6 +19,8 @@ REFRESH_SECONDS = 0.2
 LINE_EVERY_SECONDS = 5.0
 WIDTH_MAX = 110
 PHASE_WIDTH = 16
+ABREAST_COLUMNS_MIN = {1: 0, 2: 70, 3: 100}
+"""How many numbers stand side by side, and from which width on their labels are whole."""
 MEASURED_PHASES = frozenset({"setting up", "editing"})
 
 _uuid = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
@@ -80,7 +82,7 @@ def line(progress: Progress, per_second: float) -> str:
 def panel(progress: Progress, per_second: float, width: int = WIDTH_MAX) -> RenderableType:
     """The whole view."""
     title = f"[bold]leadsync demo[/] · Marketo ⇄ Kafka ⇄ Dynamics 365 · {progress.seconds:.0f} s"
-    body = Group(_head(progress), Text(), _numbers(progress, per_second), Text(), _stories(progress))
+    body = Group(_head(progress), Text(), _numbers(progress, per_second, width), Text(), _stories(progress))
     return Panel(body, title=title, title_align="left", width=min(width, WIDTH_MAX), border_style="cyan")
 
 
@@ -103,9 +105,10 @@ def _head(progress: Progress) -> Table:
     return table
 
 
-def _numbers(progress: Progress, per_second: float) -> Table:
+def _numbers(progress: Progress, per_second: float, width: int) -> Table:
     table = Table.grid(expand=True, padding=(0, 1))
-    for _ in range(3):
+    abreast = max(count for count, least in ABREAST_COLUMNS_MIN.items() if width >= least)
+    for _ in range(abreast):
         table.add_column(style="dim")  # not `no_wrap`: where it is narrow, labels are cut and never numbers
         table.add_column(justify="right", no_wrap=True)
         table.add_column(width=2)
@@ -128,9 +131,9 @@ def _numbers(progress: Progress, per_second: float) -> Table:
         ("events", f"{progress.sent:,}", ""),
         ("dead letters", f"{progress.dead_letters:,}", _ok(not progress.dead_letters)),
     ]
-    for row in range(0, len(numbers), 3):
+    for row in range(0, len(numbers), abreast):
         cells: list[RenderableType] = []
-        for label, value, style in numbers[row : row + 3]:
+        for label, value, style in numbers[row : row + abreast]:
             cells += [Text(label, no_wrap=True, overflow="ellipsis"), Text(value, style=style), ""]
         table.add_row(*cells)
     return table

@@ -15,7 +15,7 @@ from streams.connectors.settings import DynamicsConnection, MarketoConnection
 from streams.instances.agreeing import agreed
 from streams.instances.bootstrapping.display import as_json, print_summary
 from streams.instances.bootstrapping.plan import Summary
-from streams.instances.bootstrapping.plan_file import check_name
+from streams.instances.bootstrapping.plan_file import check_file
 from streams.instances.bootstrapping.progress import progress_shown
 from streams.instances.bootstrapping.running import Bootstrap, Choices
 from streams.instances.bootstrapping.writing import Written
@@ -75,13 +75,15 @@ def bootstrap(
     poll_seconds: float,
     as_json_: bool,
 ) -> None:
-    """Read Marketo and Dynamics in full, link who is in both, and tell the connectors where to go on. Before they first run.
+    """Link who is in both systems, before connectors first run. Reads both in full, and tells the connectors where to go on.
 
     Records are linked by the keys that leadsync wrote into them, and with --match email by address. Both connectors must be
     stopped; workers may run. With --plan nothing is written but that file; without it, the same is shown and asked about.
     What several records share is left alone and stands in the plan as ambiguous. Stopped in the middle, it goes on where it was.
     Addresses and credentials come from LEADSYNC_MARKETO_… and LEADSYNC_DYNAMICS_….
     """  # fmt: skip
+    if plan is not None and yes:
+        raise click.UsageError("--plan writes nothing but its file, --yes does what it shows: one of them")
     settings = settings_here()
     day = None if since is None else since.replace(tzinfo=UTC)
     choices = Choices(state, day, match == "email", plan, again, fresh, poll_seconds)
@@ -100,7 +102,7 @@ async def carry_out(
 ) -> int:
     """The exit status: 0 where it was done, or planned as asked. Raises SettingsError, TopicsError, NotAnswered."""
     if choices.plan is not None:
-        check_name(choices.plan)
+        check_file(choices.plan)
     await ensure_topics(settings, create=False)
     began, written = time.monotonic(), None
     async with Bootstrap.begun(settings, choices) as work:
@@ -133,7 +135,8 @@ def _tell(choices: Choices, summary: Summary, written: Written | None, seconds: 
         )
         note(f"{records} told in {seconds:,.1f} s; the connectors may start now")
     elif choices.plan is not None:
-        note(f"the plan is in {choices.plan}; nothing else was written. Without --plan, it is done as it stands there")
+        note(f"the plan is in {choices.plan}, to be read; nothing else was written")
+        note("the same command without --plan writes what it shows, from what was read now; it does not read the file")
     else:
         note("nothing was written; what was read is kept")
     if in_json:

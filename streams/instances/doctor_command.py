@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
+from aiokafka.errors import KafkaError
 from rich.table import Table
 
 from schemas.vocabulary import SYSTEMS, System
-from streams.cli import broker_options, run, settings_of
+from streams.cli import BrokerUnreachableError, broker_options, run, settings_of
 from streams.instances.connecting import NAMES, ask, systems
 from streams.instances.doctor_dynamics import DynamicsDoctor, remedy_in_dynamics
 from streams.instances.doctor_marketo import MarketoDoctor, remedy_in_marketo
@@ -23,6 +24,7 @@ from streams.operating.reading import Reader
 from streams.policy import default_policy, read_policy, read_policy_file
 from streams.settings import Settings
 from streams.sync.policy import Policy
+from streams.topics import TopicsError
 
 EX_FAILED = 1
 STEP_CHARACTERS = 22
@@ -45,7 +47,7 @@ MARKS: dict[Outcome, tuple[str, str]] = {
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 @broker_options
 def doctor(system: System | None, file: Path | None, as_json: bool, bootstrap_servers: str | None, prefix: str) -> None:
-    """Check a first connection step by step: address, credentials, permissions, fields, change tracking, quota.
+    """Check a first connection to both systems, step by step. Address, credentials, permissions, fields, change tracking, quota.
 
     Nothing is changed in either system. Addresses and credentials come from LEADSYNC_MARKETO_… and LEADSYNC_DYNAMICS_….
     Exits 0 when all is well, 1 when a step failed.
@@ -83,12 +85,18 @@ async def _check_up(wanted: Sequence[System], policy: Policy, told: Callable[[Ch
 
 
 def _chosen(file: Path | None, bootstrap_servers: str | None, prefix: str) -> Chosen:
-    """Raises PolicyError, PolicyUnreadableError, and what a broker raises."""
+    """The broker is not what is to be checked: where it has no policy to give, the shipped one will do.
+
+    Raises PolicyError, PolicyUnreadableError, SettingsError.
+    """
     if file is not None:
         return Chosen(read_policy(*read_policy_file(file), str(file)), str(file))
     if bootstrap_servers:
         settings = settings_of(bootstrap_servers, prefix)
-        policy: Policy = run(_in_force(settings), settings)
+        try:
+            policy: Policy = run(_in_force(settings), settings)
+        except (BrokerUnreachableError, TopicsError, KafkaError) as error:
+            return Chosen(default_policy(), f"that ships ({error})")
         return Chosen(policy, f"in force, {policy.digest[:12]}…")
     return Chosen(default_policy(), "that ships")
 

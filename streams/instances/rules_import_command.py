@@ -17,6 +17,7 @@ from streams.instances.rules_import_diff import Difference, difference, rules_in
 from streams.operating.display import note, print_rows
 from streams.operating.refused import Refused
 from streams.policy import read_policy, read_policy_file
+from streams.settings import SettingsError
 from streams.sync.policy import AttributeRule, Policy
 
 EX_FAILED = 1
@@ -60,7 +61,8 @@ def import_rules(output: Path, mapped_by: Path | None, force: bool, only: System
     """Write dynamics.lead.yaml, dynamics.contact.yaml and marketo.person.yaml from the instances' own metadata.
 
     A file that is there and says something else is left alone, and the differences are shown, unless --force is given.
-    Exits 0 when the files are as the instances say, 1 when one was left alone, 2 when a system cannot be asked.
+    Exits 0 when the files are as the instances say, 1 when one was left alone, 2 when a system cannot be asked or
+    a file cannot be written.
     """
     policy = None if mapped_by is None else read_policy(*read_policy_file(mapped_by), str(mapped_by))
     tables = ask(read_tables(systems(only)))
@@ -120,4 +122,4 @@ def _write(path: Path, text: str) -> None:
         unfinished.write_text(text, encoding="utf-8")
         unfinished.replace(path)
     except OSError as error:
-        raise Refused(f"{path}: {error.strerror or error}") from None
+        raise SettingsError(f"{path} cannot be written: {error.strerror or error}") from None

@@ -37,8 +37,9 @@ TRY_AGAIN = "run `leadsync setup` again: it goes on where it stopped"
 @click.option("--yes", is_flag=True, help="Make what is missing without asking.")
 @only_option
 def setup(yes: bool, only: System | None) -> None:
-    """Make leadsync's own fields where they are missing: key and revision of every Marketo person, Dynamics lead and contact,
-    and the activity type "Sync to Dynamics" in Marketo.
+    """Make leadsync's own fields where they are missing.
+
+    Key and revision of every Marketo person, Dynamics lead and contact, and the activity type "Sync to Dynamics" in Marketo.
 
     Shows what it will do and asks first. Addresses and credentials come from LEADSYNC_MARKETO_… and LEADSYNC_DYNAMICS_….
     Exits 0 when everything is there, 1 when something is missing or wrong, 2 when a system cannot be asked.

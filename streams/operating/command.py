@@ -33,7 +33,7 @@ DAY_MILLISECONDS = 24 * 60 * 60 * 1000
 @click.option("--check", is_flag=True, help="Create nothing; refuse where one is missing.")
 @on_broker
 def topics(partitions: int | None, replication: int | None, check: bool) -> None:
-    """Create missing topics with the right settings, and check those that are there.
+    """Create missing topics, and check those that are there. Both with the settings that leadsync needs.
 
     Exits 2, with one line for each, where a topic's settings are not what leadsync needs.
     """
@@ -68,7 +68,7 @@ def _kept(topic: Wanted) -> str:
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @click.argument("anything", nargs=-1, type=click.UNPROCESSED)
 def sync_person(anything: tuple[str, ...]) -> None:
-    """Not a thing that can be done from here; says why, and exits 2."""
+    """Refuse: background sync is the only way. Says why, and exits 2."""
     note(
         "leadsync: the automated background sync is the only way to sync updates; no command forces one for a person.\n"
         "Sync Person to Microsoft is a flow action of a Marketo campaign, and only creates the Dynamics record of a "
@@ -84,7 +84,7 @@ def sync_person(anything: tuple[str, ...]) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 @on_broker
 def person(who: str, as_json: bool) -> None:
-    """Show a person: the records, the fields by state, and the activities with their causes.
+    """Show a person: records, fields by state, activities. The latter with their causes.
 
     At rest: both systems hold the value. In flight: a command carries it. Pending: due, but something has to come first.
     In error: a sync error is open on it. Exits 1 where nobody is known by this name.

@@ -16,6 +16,7 @@ from streams.operating.settings_here import asked, on_broker, settings_here
 from streams.settings import Settings
 
 COLUMNS = ("person", "to", "operation", "code", "field", "value", "message", "since")
+PROSE = ("value", "message")
 JSON_HELP = "Print one JSON object on standard output."
 
 
@@ -23,7 +24,7 @@ JSON_HELP = "Print one JSON object on standard output."
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 @on_broker
 def errors(as_json: bool) -> None:
-    """List the open sync errors of all people: what failed, towards which system, why, and since which change."""
+    """List the open sync errors of all people, or retry. What failed, towards which system, why, and since which change."""
     if click.get_current_context().invoked_subcommand is None:
         _tell()
 
@@ -43,7 +44,7 @@ def _tell() -> None:
     if asked("as_json"):
         print_json({"people": len(people), "errors": [msgspec.to_builtins(error) for error in found]})
         return
-    print_rows(COLUMNS, map(_row, found), lambda column: "red" if COLUMNS[column] == "code" else "")
+    print_rows(COLUMNS, map(_row, found), lambda column: "red" if COLUMNS[column] == "code" else "", PROSE)
     note(f"{plural(len(found), 'open error', 'open errors')} of {plural(len(people), 'person', 'people')}")
 
 
@@ -68,7 +69,7 @@ def retry(people: tuple[str, ...], everybody: bool) -> None:
     What is valid by then goes out and its error closes; what is not stays as it is.
     """
     if bool(people) == everybody:
-        raise click.UsageError("name people, or say --all")
+        raise click.UsageError("name people or say --all, not both" if everybody else "name people, or say --all")
     settings = settings_here()
     run(_retry(settings, people), settings)
 

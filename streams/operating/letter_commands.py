@@ -10,6 +10,7 @@ from typing import get_args
 import click
 
 from schemas.rejection import Reason
+from schemas.topics import DAY_MILLISECONDS, TOPICS
 from streams.cli import run
 from streams.operating.display import console, note, plural, print_json, print_rows, visible
 from streams.operating.letters import Letter, check_origin, letter_of, newest, put_back
@@ -18,10 +19,12 @@ from streams.operating.reading import Reader
 from streams.operating.refused import Refused
 from streams.operating.settings_here import asked, on_broker, settings_here
 from streams.operating.trial import Message, rejection_of
-from streams.settings import Settings
+from streams.settings import Settings, SettingsError
 
 COLUMNS = ("id", "where", "when", "reason", "detail", "body begins")
+PROSE = ("detail", "body begins")
 LIMIT = 50
+KEPT_DAYS = TOPICS["dead-letter"].retention_milliseconds // DAY_MILLISECONDS
 
 
 def _list_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -40,7 +43,10 @@ def _list_options(function: Callable[..., None]) -> Callable[..., None]:
 @click.group(invoke_without_command=True)
 @_list_options
 def dead_letters(as_json: bool, limit: int, reason: str | None) -> None:
-    """List the messages that were rejected, oldest first: where each stood, why, and how its body begins."""
+    """List what was rejected, show it, put it back. Oldest first: where each message stood, why, and how its body begins.
+
+    Each stands here for 30 days, whether it has been put back or not.
+    """
     if click.get_current_context().invoked_subcommand is None:
         _tell()
 
@@ -58,9 +64,9 @@ def _tell() -> None:
     if asked("as_json"):
         print_json({"count": count, "dead_letters": [letter.members() for letter in found]})
         return
-    print_rows(COLUMNS, map(_row, found), lambda column: "red" if COLUMNS[column] == "reason" else "")
+    print_rows(COLUMNS, map(_row, found), lambda column: "red" if COLUMNS[column] == "reason" else "", PROSE)
     shown = f", the newest {len(found)} shown" if len(found) < count else ""
-    note(f"{plural(count, 'dead letter', 'dead letters')}{shown}")
+    note(f"{plural(count, 'dead letter', 'dead letters')}{shown}; each stays {KEPT_DAYS} days, put back or not")
 
 
 def _row(letter: Letter) -> tuple[str, ...]:
@@ -91,12 +97,19 @@ def show(id_start: str, out: Path | None) -> None:
     kept = f"the first {len(letter.body):,} of " if letter.cut else ""
     note(f"{'body:':13} {kept}{told['body_bytes']:,} bytes, sha256 {told['body_sha256']}")
     if out is not None:
-        out.write_bytes(letter.body)
+        _write(out, letter.body)
     elif sys.stdout.isatty():
         lines = letter.body.decode("utf-8", "backslashreplace").split("\n")
         click.echo("\n".join(map(visible, lines)))
     else:
         sys.stdout.buffer.write(letter.body)
+
+
+def _write(path: Path, body: bytes) -> None:
+    try:
+        path.write_bytes(body)
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 async def _letter(settings: Settings, id_start: str) -> Letter:
@@ -115,7 +128,8 @@ async def _letter(settings: Settings, id_start: str) -> Letter:
 def put_back_(id_start: str, body: Path | None, key: str | None, force: bool) -> None:
     """Send a dead letter, corrected or as it came, back to the topic and under the key that it had.
 
-    Refuses, with the reason, what would be rejected again, and a body of which only the beginning is kept.
+    Refuses, with the reason, what would be rejected again, and a body of which only the beginning is kept. The letter stays
+    in the list: putting it back again sends it again.
     """
     settings = settings_here()
     run(_put_back(settings, id_start, None if body is None else body.read_bytes(), key, force), settings)
@@ -138,4 +152,4 @@ async def _put_back(settings: Settings, id_start: str, body: bytes | None, key: 
             )
     partition, offset = await put_back(settings, letter, new_key, new_body)
     click.echo(f"{told.topic}[{partition}]@{offset}")
-    note(f"dead letter {told.rejection_id} put back")
+    note(f"dead letter {told.rejection_id} put back; it stays in the list, and would be sent again")

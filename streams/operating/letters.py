@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from schemas.limits import MESSAGE_BYTES_MAX, REJECTED_HEADER_BYTES_MAX
 from schemas.rejection import Rejection
 from schemas.topics import INPUT_TOPICS
-from streams.operating.display import note
+from streams.operating.display import note, plural
 from streams.operating.reading import Reader
 from streams.operating.refused import Refused
 from streams.settings import Settings
@@ -82,7 +82,7 @@ async def letters(reader: Reader) -> AsyncIterator[Letter]:
         except ValidationError:
             strangers += 1
     if strangers:
-        note(f"{topic}: passed over {strangers} messages that are no rejections")
+        note(f"{topic}: passed over {plural(strangers, 'message', 'messages')} of another kind")
 
 
 async def newest(reader: Reader, limit: int, reason: str | None) -> tuple[list[Letter], int]:

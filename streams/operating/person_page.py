@@ -10,7 +10,7 @@ from rich.text import Text
 
 from schemas.identity import key_of
 from schemas.vocabulary import SYSTEMS, Value
-from streams.operating.display import cell, grid, said
+from streams.operating.display import cell, console, grid, said
 from streams.operating.open_errors import open_errors
 from streams.operating.people import Person
 from streams.operating.standing import FieldStanding, Standing, field_standings, fields_at_rest
@@ -25,6 +25,8 @@ HEADINGS: dict[Standing, tuple[str, str]] = {
     "pending": ("Pending", "yellow"),
 }
 FILTER = {None: "not stated", True: "lets through", False: "holds back"}
+BESIDE_COLUMNS_MIN = 100
+BELOW = (0, 0, 0, 2)
 KIND_STYLES = {"collision": "yellow", "failed": "red", "closed": "green"}
 
 
@@ -46,7 +48,7 @@ def page(person: Person, policy: Policy, activities: Sequence[Activity]) -> Iter
 
 def _section(heading: str, body: RenderableType, style: str = "") -> Iterator[RenderableType]:
     yield Text(f"\n{heading}", f"bold {style}".strip())
-    yield Padding(body, (0, 0, 0, 2))
+    yield Padding(body, BELOW)
 
 
 def _records(key: str, state: PersonState) -> RenderableType:
@@ -99,10 +101,18 @@ def _resting(fields: Mapping[str, Value]) -> RenderableType:
 
 
 def _activities(activities: Sequence[Activity]) -> RenderableType:
-    table = grid(None, None, None)
+    """The sentences beside times and kinds, or below them where that would break the ids in them."""
+    is_wide = console().width >= BESIDE_COLUMNS_MIN
+    table = grid(None, None, None, whole=(0, 1)) if is_wide else grid(None)
     for each in activities:
         by = f", by {each.who}" if each.who else ""
-        kind = cell(each.kind, KIND_STYLES.get(each.kind, ""))
-        table.add_row(cell(each.time or "no time", "dim"), kind, cell(told(each)))
-        table.add_row("", "", cell(f"cause {each.cause}{by}", "dim"))
+        time, kind = cell(each.time or "no time", "dim"), cell(each.kind, KIND_STYLES.get(each.kind, ""))
+        sentence, cause = cell(told(each)), cell(f"cause {each.cause}{by}", "dim")
+        if is_wide:
+            table.add_row(time, kind, sentence)
+            table.add_row("", "", cause)
+        else:
+            table.add_row(Text.assemble(time, "  ", kind))
+            table.add_row(Padding(sentence, BELOW))
+            table.add_row(Padding(cause, BELOW))
     return table

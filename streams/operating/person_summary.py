@@ -11,7 +11,7 @@ import schemas
 from schemas.identity import key_of
 from schemas.vocabulary import SYSTEMS, System
 from streams.codec import Unreadable, decode_activity, encode
-from streams.operating.display import note
+from streams.operating.display import note, plural
 from streams.operating.open_errors import open_errors
 from streams.operating.people import Person
 from streams.operating.reading import Reader, partition_of
@@ -33,7 +33,7 @@ async def activities_of(reader: Reader, key: str) -> list[Activity]:
         except Unreadable:
             unreadable += 1
     if unreadable:
-        note(f"{topic}: passed over {unreadable} entries that are no activities")
+        note(f"{topic}: passed over {plural(unreadable, 'entry', 'entries')} of another kind")
     return activities
 
 

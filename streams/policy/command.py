@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from schemas.vocabulary import SYSTEMS, System
+from streams.operating.display import plural
 from streams.policy.files import PolicyUnreadableError, own_rule_files, read_policy_file
 from streams.policy.mistakes import Mistake
 from streams.policy.reading import Reading, examine
+from streams.policy.rule_files import RULE_FILES
 from streams.sync.policy import Policy
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--only", type=click.Choice(SYSTEMS), help="With --live: leave the other system alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 def check(file: Path, live: bool, only: System | None, as_json: bool) -> None:
-    """Check a policy FILE and the rule files beside it; with --live also whether the instances agree with them.
+    """Check a policy FILE and the rule files beside it. With --live also whether the instances agree with them.
 
     Exits 0 when it can be used, 1 when it has mistakes, 2 when it cannot be read or an instance cannot be asked.
     """
@@ -50,7 +52,7 @@ def check(file: Path, live: bool, only: System | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_summary(reading, told)))
     else:
-        _conclude(reading, file, told, live)
+        _conclude(reading, file, own, told, live)
     sys.exit(0 if _is_ok(reading, told) else 1)
 
 
@@ -75,15 +77,24 @@ def _tell(reading: Reading) -> None:
         click.echo(f"{note.file}:{note.line}:{note.column}: note: {note.found}", err=True)
 
 
-def _conclude(reading: Reading, file: Path, told: Sequence[Told], live: bool) -> None:
+def _conclude(reading: Reading, file: Path, own: Mapping[str, Path], told: Sequence[Told], live: bool) -> None:
     for each in told:
         click.echo(str(each), err=True)
     if reading.policy is not None:
         directions = ", ".join(f"{count} {direction}" for direction, count in _directions(reading.policy).items())
         click.echo(f"{file}: {len(reading.policy.fields)} fields ({directions}), digest {reading.digest}")
+        click.echo(f"rules: {_rules_said(own)}")
     if live and (reading.policy is not None or told):
         counts = Counter(each.severity for each in told)
-        click.echo(f"{file}: the instances disagree in {counts['error']} errors and {counts['note']} notes")
+        errors, notes = plural(counts["error"], "error", "errors"), plural(counts["note"], "note", "notes")
+        click.echo(f"{file}: the instances disagree in {errors} and {notes}")
+
+
+def _rules_said(own: Mapping[str, Path]) -> str:
+    """Which were taken: a folder of another name, or beside another file, is passed over without a word."""
+    if not own:
+        return "as shipped"
+    return ", ".join([*map(str, own.values()), *["others as shipped"] * (len(own) < len(RULE_FILES))])
 
 
 def _directions(policy: Policy) -> dict[str, int]:

@@ -128,8 +128,10 @@ def _word(settings: Settings, node: Node, allowed: Collection[Word]) -> Word | N
 
 
 def _limits(least: float, most: float) -> str:
+    if least == most:
+        return f", {least:,}"
     if least > -inf and most < inf:
-        return f" from {least:g} to {most:g}"
+        return f" from {least:,} to {most:,}"
     if least > -inf:
-        return f" of at least {least:g}"
-    return f" of at most {most:g}" if most < inf else ""
+        return f" of at least {least:,}"
+    return f" of at most {most:,}" if most < inf else ""

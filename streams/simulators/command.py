@@ -15,4 +15,4 @@ SYSTEMS = {
 
 @click.group(cls=Commands, places=SYSTEMS)
 def simulate() -> None:
-    """A simulated Marketo or Dynamics with its REST API, to try leadsync or another client on."""
+    """Run a simulated Marketo or Dynamics with its REST API. To try leadsync or another client on."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from schemas.topics import TOPICS
+from streams.bench.known_records import known_bytes
 from streams.bench.sizing import (
     BEGIN,
     DEPLOY,
@@ -95,6 +97,22 @@ def test_topics_grow_with_people_or_with_edits_and_with_copies() -> None:
     assert plan.log_a_year == 3 * 365 * 1_000 * (2_000 + 695)
     assert plan.by_time == 3 * 14 * 1_000 * (3_000 + 695)
     assert plan_for(Demand(1_000_000, 1_000, "memory", copies=1), ROUND).log_a_year == plan.log_a_year / 3
+
+
+def test_what_the_connectors_know_is_a_message_for_each_record() -> None:
+    """At most twice, and the last segments: a week of edits, or a gigabyte for each partition of two topics."""
+    few, many = (plan_for(Demand(1_000, edits, "memory", copies=3), ROUND) for edits in (10, 10**8))
+    assert few.records == 3 * (2 * 1_000 * known_bytes() + 7 * 10 * (known_bytes() + 2 * 139))
+    assert many.records == 3 * (2 * 1_000 * known_bytes() + 2 * many.partitions * GIB)
+    assert 500 < known_bytes() < 1_000
+
+
+def test_every_topic_is_counted_or_named_as_left_out() -> None:
+    """One that is added must be sized too."""
+    page = (DEPLOY / "sizing.md").read_text(encoding="utf-8")
+    counted = {"person.changes", *(name for name in TOPICS if name.endswith((".changes", ".background", ".commands")))}
+    said = {name for name in TOPICS if f"`{name}`" in page or f"`*.{name.partition('.')[2]}`" in page}
+    assert TOPICS.keys() == counted | said
 
 
 def test_figures_are_of_the_row_with_most_people() -> None:

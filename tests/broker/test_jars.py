@@ -18,7 +18,7 @@ from streams.broker import BrokerUnavailable
 from streams.broker.jars import cache_dir, ensure_jars, is_whole
 from streams.broker.lock import Jar, kafka_version, read_lock, render
 
-CHOICES = ("leadsync[broker]", "docker compose up", "--bootstrap-servers")
+CHOICES = ("pip install -r requirements.lock", "'.[broker]'", "docker compose up", "--bootstrap-servers")
 
 
 class Repository(SimpleHTTPRequestHandler):

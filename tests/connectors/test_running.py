@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 from collections.abc import Coroutine, Mapping
@@ -12,7 +13,7 @@ import pytest
 
 from schemas.checkpoint import Checkpoint
 from schemas.vocabulary import MARKETO
-from streams.connectors.journal import Entry, Journal, TakenOver
+from streams.connectors.journal import Entry, Journal, Rejected, TakenOver
 from streams.connectors.running import run_connector
 from streams.settings import Settings, SettingsError
 from streams.topics import ensure_topics
@@ -61,6 +62,39 @@ async def test_what_ends_a_connector_is_one_line(settings: Settings, caplog: pyt
         assert record.getMessage() == f"feed ended: {type(error).__name__}: {error}"
         assert bool(record.exc_info) is has_traceback
         assert failing.is_stopped
+
+
+class Overtaken(Failing):
+    """A connector that another one takes over from, and that writes all the same."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(None)
+        self._journal, self._successor = journal, Journal(journal.settings, MARKETO)
+
+    async def start(self) -> None:
+        await self._successor.start()
+
+    async def _feed(self) -> None:
+        rejected = tuple(Rejected(str(number).encode(), b"{}") for number in range(20))
+        await self._journal.write(Entry(rejected=rejected, checkpoint=Checkpoint(system=MARKETO, positions={})))
+
+    async def stop(self) -> None:
+        await self._successor.stop()
+
+
+@pytest.mark.kafka
+async def test_the_messages_of_one_that_is_taken_over_say_nothing(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """aiokafka hands its fault to every message that was on its way, and asyncio would tell each with a traceback."""
+    async with workers(settings, "one"):
+        pass
+    with caplog.at_level(logging.ERROR):
+        assert await run_connector(replace(settings, port=0), MARKETO, lambda journal, *_: Overtaken(journal)) == 1
+        gc.collect()
+    ours, *more = [each for each in caplog.records if not each.name.startswith("aiokafka")]
+    assert ours.getMessage().startswith("feed ended: TakenOver: another connector for marketo has started")
+    assert not more
 
 
 @pytest.mark.kafka

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from streams.demo import command
 from streams.demo.quiet import NotQuiet
 from streams.demo.summary import Summary
+from streams.settings import Security, Settings
 
 ALIKE = Summary(people=3, alike=3, edits=9)
 DIFFERENT = Summary(people=3, alike=2, edits=9, differences=("p-1 city: marketo 'a', dynamics 'b'",))
@@ -47,6 +48,14 @@ def test_differences_are_listed_with_status_1(ends_with: Any) -> None:
     assert result.exit_code == 1
     assert "differs: p-1 city: marketo 'a', dynamics 'b'\nalike: 2 of 3 people\n" in result.stdout
     assert "logs are in" in result.stderr
+
+
+def test_only_topics_on_a_broker_of_the_users_are_kept() -> None:
+    """The address of the demo's own would be one where nobody is any more."""
+    settings = Settings("127.0.0.1:9092", "demo-1.", security=Security())
+    assert command._kept(settings, is_broker_ours=False) == "--bootstrap-servers 127.0.0.1:9092 --prefix demo-1."
+    said = command._kept(settings, is_broker_ours=True)
+    assert "9092" not in said and "the logs stay" in said
 
 
 def test_json_is_one_object_and_nothing_else(ends_with: Any) -> None:

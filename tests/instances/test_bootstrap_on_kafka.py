@@ -189,9 +189,14 @@ async def test_a_summary_for_programs_stands_alone_on_standard_output(
     assert told["written"] == {"records": {"marketo": 4, "dynamics": 4}, "links": {"marketo": 2, "dynamics": 2}}
 
 
-async def test_a_plan_of_an_unknown_kind_is_refused_before_anything_is_read(scene: Scene, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"must end in"):
-        await scene.bootstrap(plan=tmp_path / "plan.xlsx")
+@pytest.mark.parametrize(
+    ("name", "said"), [("plan.xlsx", "must end in"), ("nowhere/plan.csv", "cannot be written: No such file")]
+)
+async def test_a_plan_that_cannot_be_written_is_refused_before_anything_is_read(
+    scene: Scene, tmp_path: Path, name: str, said: str
+) -> None:
+    with pytest.raises(SettingsError, match=said):
+        await scene.bootstrap(plan=tmp_path / name)
     assert not scene.marketo.calls
 
 

@@ -33,6 +33,13 @@ def test_without_settings_a_command_says_which_is_missing(command: tuple[str, ..
     assert result.stderr == "leadsync: LEADSYNC_MARKETO_URL is not set\n"
 
 
+def test_a_plan_is_not_carried_out_by_the_same_command() -> None:
+    """`--plan` only shows and `--yes` only does: who says both is told so, not left to find nothing written."""
+    result = apart({}, "bootstrap", "--plan", "plan.csv", "--yes")
+    assert result.returncode == 2
+    assert "one of them" in result.stderr
+
+
 def test_a_system_that_is_down_is_one_line(systems: Systems, tmp_path: Path) -> None:
     """No traceback, and no noise of the tries before."""
     environment = {**systems.environment, "LEADSYNC_DYNAMICS_URL": "http://127.0.0.1:1"}

@@ -77,6 +77,14 @@ def test_a_line_a_step_for_people_and_for_pipes(systems: Systems) -> None:
     assert result.stderr == "mapped fields are those of the policy that ships\nall is well\n"
 
 
+def test_a_broker_that_is_down_does_not_keep_the_systems_from_being_checked(systems: Systems) -> None:
+    """The policy in force cannot be read; the shipped one will do, and that is said."""
+    result = systems.run("doctor", "dynamics", LEADSYNC_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    assert result.exit_code == 0
+    assert {line.partition("\t")[0] for line in result.stdout.splitlines()} == {"✓"}
+    assert "those of the policy that ships (127.0.0.1:1 cannot be reached" in result.stderr
+
+
 def test_before_setup_our_fields_are_missing(bare: Systems) -> None:
     """Each with the command that makes it."""
     lines = checks(bare)

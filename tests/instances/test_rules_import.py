@@ -16,6 +16,7 @@ from streams.instances.rules_import import FILE_OF_KIND, TooLarge, rules_of, rul
 from streams.instances.rules_import_diff import difference, rules_in
 from streams.policy import default_policy_text, default_rule_texts, examine
 from streams.policy.rule_files import FORMATS
+from streams.settings import SettingsError
 from streams.sync.policy import AttributeRule
 from tests.instances.systems import Systems
 
@@ -182,6 +183,14 @@ def test_a_file_that_is_no_rule_file_is_left_alone(systems: Systems, tmp_path: P
     result = systems.run("rules", "import", "--output", str(tmp_path), "--only", "marketo")
     assert result.exit_code == 1
     assert "marketo.person.yaml: is there, and is no rule file" in result.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_a_mistake_of_the_command_line(systems: Systems, tmp_path: Path) -> None:
+    """Status 1 would say that a file was left alone."""
+    (tmp_path / "file").touch()
+    result = systems.run("rules", "import", "--output", str(tmp_path / "file" / "rules"), "--only", "marketo")
+    assert isinstance(result.exception, SettingsError)
+    assert str(result.exception).endswith("marketo.person.yaml cannot be written: Not a directory")
 
 
 def test_only_what_a_policy_maps(systems: Systems, tmp_path: Path, policy: Path) -> None:

@@ -87,6 +87,8 @@ async def test_two_instances_are_set_up_linked_and_kept_alike(settings: Settings
         assert {file.name for file in (tmp_path / "rules").iterdir()} == {
             "dynamics.contact.yaml", "dynamics.lead.yaml", "marketo.person.yaml",
         }  # fmt: skip
+        applied = re.search(r"in force before: (\w{64})\nin force now: +(\w{64})", said.decode())
+        assert applied is not None and applied[1] != applied[2], said.decode()
         who = {
             **kafka, **urls, "LEADSYNC_MARKETO_CLIENT_ID": "leadsync", "LEADSYNC_MARKETO_CLIENT_SECRET": MARKETO_SECRET,
             "LEADSYNC_DYNAMICS_CLIENT_ID": "leadsync", "LEADSYNC_DYNAMICS_CLIENT_SECRET": DYNAMICS_SECRET,

@@ -67,6 +67,16 @@ def test_dead_letters_are_listed(installation: Installation) -> None:
     assert rows[1][5] == r"\x00\xff\x1b[2J\n"
 
 
+def test_a_letter_that_was_put_back_stays_and_that_is_said(in_force: Installation) -> None:
+    """A topic that is kept by time forgets nothing earlier; who puts back twice sends twice."""
+    identity = reject(in_force, GOOD, reason="failed")
+    assert "it stays in the list" in in_force.run("dead-letters", "put-back", identity).stderr
+    listed = in_force.run("dead-letters")
+    assert identity in listed.stdout
+    assert status_lines(listed) == ["1 dead letter; each stays 30 days, put back or not"]
+    assert "for 30 days" in in_force.run("dead-letters", "--help").stdout
+
+
 def test_dead_letters_as_json(installation: Installation) -> None:
     """One object; `count` is of all that match, whatever the limit; a message that is no rejection is passed over."""
     for offset in range(4):
@@ -77,7 +87,7 @@ def test_dead_letters_as_json(installation: Installation) -> None:
     found = json.loads(result.stdout)
     assert found["count"] == 4
     assert [letter["offset"] for letter in found["dead_letters"]] == [2, 3]
-    assert "passed over 1 messages" in result.stderr
+    assert "passed over 1 message of another kind" in result.stderr
     [without_key] = json.loads(installation.run("dead-letters", "list", "--json", "--reason", "no_key").stdout)[
         "dead_letters"
     ]
@@ -94,6 +104,17 @@ def test_a_body_is_shown_as_it_came(installation: Installation, tmp_path: Path) 
     assert f"{len(body)} bytes" in result.stderr
     assert installation.run("dead-letters", "show", identity, "--out", str(file)).stdout == ""
     assert file.read_bytes() == body
+
+
+def test_a_file_that_cannot_be_written_is_one_line(installation: Installation, tmp_path: Path) -> None:
+    """A mistake of the command line: exit status 2, and no traceback."""
+    identity = reject(installation, BROKEN)
+    shown = installation.run_apart("dead-letters", "show", identity, "--out", str(tmp_path / "no" / "file"))
+    assert shown.returncode == 2
+    assert (
+        shown.stderr.splitlines()[-1]
+        == f"leadsync: {tmp_path / 'no' / 'file'} cannot be written: No such file or directory"
+    )
 
 
 @pytest.mark.parametrize("identity", ["abc", "00000000"])

@@ -122,7 +122,9 @@ def test_one_unknown_person_stops_it_all(installation: Installation) -> None:
 @pytest.mark.parametrize("arguments", [(), (PERSON_KEY, "--all")])
 def test_retry_wants_people_or_all(arguments: tuple[str, ...]) -> None:
     """Neither, or both, is a mistake of the command line."""
-    assert Installation("nowhere:1").run("errors", "retry", *arguments).exit_code == 2
+    result = Installation("nowhere:1").run("errors", "retry", *arguments)
+    assert result.exit_code == 2
+    assert ("not both" in result.stderr) is bool(arguments)
 
 
 def person(marketo: Link | None = None, dynamics: Link | None = None, **closed: str) -> PersonState:

@@ -7,7 +7,9 @@ import json
 import msgspec
 import pytest
 
+from streams.operating.display import console
 from streams.operating.people import Person
+from streams.operating.person_page import page
 from streams.operating.person_summary import summary
 from streams.operating.standing import field_standings, fields_at_rest
 from tests.builders import CONTACT, LEAD, PERSON, PERSON_KEY, lead, person_change
@@ -22,6 +24,7 @@ from tests.operating.histories import (
     at_rest,
     converted,
     folded,
+    in_dynamics,
     in_every_state,
     in_marketo,
 )
@@ -163,6 +166,17 @@ def test_the_page_tells_records_fields_and_causes(installation: Installation) ->
     assert f"cause {IN_ERROR.change_id}, by bob" in page
 
 
+def test_a_value_of_any_length_fills_no_screens() -> None:
+    """Of what is held, sent and told in activities only the beginning is shown."""
+    history = folded(
+        *AT_REST, in_dynamics(3, **AGREED | {"job_title": "J" * 30_000}), in_marketo(4, job_title="K" * 30_000)
+    )
+    with console().capture() as captured:
+        console().print(*page(Person(PERSON_KEY, history.state), POLICY, history.activities), sep="\n")
+    assert "K… (30,000 characters)" in captured.get()
+    assert len(captured.get().splitlines()) < 60
+
+
 @pytest.mark.kafka
 def test_nothing_typed_in_a_crm_reaches_the_terminal_as_a_command(installation: Installation) -> None:
     """Escape sequences and markup in values are shown, not obeyed."""
@@ -180,4 +194,4 @@ def test_other_peoples_activities_are_left_out(installation: Installation) -> No
     installation.write(Sent(installation.topic("activity-log"), PERSON_KEY.encode(), b"{}"))
     result = installation.run("person", PERSON_KEY, "--json")
     assert len(json.loads(result.stdout)["activities"]) == 2
-    assert "passed over 1 entries that are no activities" in result.stderr
+    assert "passed over 1 entry of another kind" in result.stderr

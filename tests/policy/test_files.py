@@ -70,12 +70,24 @@ def test_an_unreadable_file_is_told_in_one_line(tmp_path: Path) -> None:
 
 
 def test_check_says_what_a_good_policy_holds(policy: Path) -> None:
-    """One line on standard output, exit 0."""
+    """What it holds, and whose rules it was checked by, on standard output; exit 0."""
     result = CliRunner().invoke(check, [str(policy)])
     digest = digest_of(default_policy_text(), default_rule_texts())
     assert result.exit_code == 0
-    assert result.stdout == f"{policy}: 36 fields (27 both, 9 to_marketo), digest {digest}\n"
+    assert result.stdout == f"{policy}: 36 fields (27 both, 9 to_marketo), digest {digest}\nrules: as shipped\n"
     assert result.stderr == ""
+
+
+def test_check_names_the_rule_files_that_it_took(policy: Path) -> None:
+    """Imported ones in another folder have no effect, and one must be able to see that."""
+    rule_file(policy, "rules", "dynamics.lead.yaml", default_rule_texts()["dynamics.lead"])
+    result = CliRunner().invoke(check, [str(policy)])
+    file = policy.parent / "rules" / "dynamics.lead.yaml"
+    assert result.stdout.splitlines()[1] == f"rules: {file}, others as shipped"
+    for name, text in default_rule_texts().items():
+        rule_file(policy, "crm.rules", f"{name}.yaml", text)
+    result = CliRunner().invoke(check, [str(policy)])
+    assert "shipped" not in result.stdout and str(policy.parent / "crm.rules" / "marketo.person.yaml") in result.stdout
 
 
 def test_check_prints_each_mistake_for_an_editor_to_jump_to(policy: Path) -> None:

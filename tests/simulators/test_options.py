@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from streams.demo.rest.instances import DYNAMICS_FAULTS, MARKETO_FAULTS
+from streams.policy import PolicyUnreadableError
 from streams.settings import SettingsError
 from streams.simulators.command import simulate
 from streams.simulators.faults import SHARES_OF
@@ -35,6 +36,13 @@ def test_a_latency_that_no_call_can_take_is_refused(latency: tuple[str, str]) ->
     """Told in seconds, the shortest first."""
     result = CliRunner().invoke(simulate, ["marketo", "--latency", *latency], env=ENVIRONMENT)
     assert result.exit_code == 2 and "0 <= MIN <= MAX" in result.output
+
+
+@pytest.mark.parametrize("system", ["marketo", "dynamics"])
+def test_a_policy_that_is_not_there_is_what_it_is_everywhere(system: str, tmp_path: Path) -> None:
+    """One line and exit status 2, as `leadsync check` and all the others have it."""
+    result = CliRunner().invoke(simulate, [system, "--policy", str(tmp_path / "nope.yaml")], env=ENVIRONMENT)
+    assert isinstance(result.exception, PolicyUnreadableError)
 
 
 @pytest.mark.parametrize("system", ["marketo", "dynamics"])

@@ -174,7 +174,7 @@ class Connecting:
             if now >= self._next_duplicate_at and self._world.crowd.enter_duplicate(time.time()) is not None:
                 self._next_duplicate_at = now + DUPLICATE_EVERY_SECONDS
 
-    def report(self) -> OverRest:
+    def report(self, edits: int) -> OverRest:
         counts = {
             f"{system}.{name}": count
             for system, each in self._faults.items()
@@ -182,19 +182,10 @@ class Connecting:
         }
         return OverRest(
             faults=dict(sorted(counts.items())),
-            marketo_calls=self._calls(MARKETO, self._marketo.calls),
-            dynamics_calls=self._calls(DYNAMICS, self._dynamics.calls),
+            marketo_calls=_calls(MARKETO, self._marketo.calls, edits),
+            dynamics_calls=_calls(DYNAMICS, self._dynamics.calls, edits),
             connector_kills=self._fleet.kills,
             connector_restarts=self._fleet.restarts,
-        )
-
-    def _calls(self, system: System, calls: Mapping[str, int]) -> Calls:
-        alone = {name: count for name, count in calls.items() if not name.startswith("batch ")}
-        total = sum(alone.values())
-        most = dict(sorted(alone.items(), key=lambda each: -each[1])[:ENDPOINTS_SHOWN])
-        edits = max(self._world.landings.edits, 1)
-        return Calls(
-            total=total, allowed=ALLOWED[system], per_1000_edits=round(total / edits * 1000, 1), by_endpoint=most
         )
 
     async def _set_up(self, environment: Mapping[str, str]) -> None:
@@ -249,6 +240,14 @@ class Connecting:
 
     async def _behind(self, *names: str) -> int:
         return await self._listener.behind(await self._watch.heads(map(self._settings.topic, names)))
+
+
+def _calls(system: System, calls: Mapping[str, int], edits: int) -> Calls:
+    alone = {name: count for name, count in calls.items() if not name.startswith("batch ")}
+    total = sum(alone.values())
+    most = dict(sorted(alone.items(), key=lambda each: -each[1])[:ENDPOINTS_SHOWN])
+    ratio = round(total / max(edits, 1) * 1000, 1)
+    return Calls(total=total, allowed=ALLOWED[system], per_1000_edits=ratio, by_endpoint=most)
 
 
 def _free_port() -> int:

@@ -19,7 +19,7 @@ import msgspec
 
 from streams.instances.bootstrapping.foreseen import Difference
 from streams.instances.bootstrapping.plan import PlanLine
-from streams.operating.display import said
+from streams.operating.display import said_in_full
 from streams.settings import SettingsError
 
 SUFFIXES = (".csv", ".jsonl", ".json")
@@ -46,23 +46,36 @@ Write = Callable[[PlanLine], None]
 @contextmanager
 def plan_file(path: Path) -> Iterator[Write]:
     """Where lines go. Raises SettingsError for a name without a known suffix, or a place that cannot be written."""
-    check_name(path)
-    unfinished = path.with_name(f"{path.name}.unfinished")
+    check_file(path)
+    unfinished = _unfinished(path)
     try:
         with _private(unfinished) as file, FORMS[path.suffix](file) as write:
             yield write
         unfinished.replace(path)
     except OSError as error:
-        raise SettingsError(f"--plan {path}: {error}") from None
+        raise _not_written(path, error) from None
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink()
 
 
-def check_name(path: Path) -> None:
-    """Raises SettingsError for a name that does not say what the file shall be."""
+def check_file(path: Path) -> None:
+    """Raises SettingsError for a name that does not say what the file shall be, and where none can be written."""
     if path.suffix not in SUFFIXES:
         raise SettingsError(f"--plan {path}: the name must end in one of {', '.join(SUFFIXES)}")
+    try:
+        _private(_unfinished(path)).close()
+        _unfinished(path).unlink()
+    except OSError as error:
+        raise _not_written(path, error) from None
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f"{path.name}.unfinished")
+
+
+def _not_written(path: Path, error: OSError) -> SettingsError:
+    return SettingsError(f"--plan {path} cannot be written: {error.strerror or error}")
 
 
 def _private(path: Path) -> TextIO:
@@ -130,6 +143,4 @@ def _cell(line: PlanLine, column: str) -> str:
 def told(difference: Difference) -> str:
     """A difference in one line: `job_title: "CTO" in Marketo, "CIO" in Dynamics, marketo wins (authority)`."""
     result = f"{difference.winner} wins ({difference.why})" if difference.winner else "both stay"
-    return (
-        f"{difference.field}: {said(difference.marketo)} in Marketo, {said(difference.dynamics)} in Dynamics, {result}"
-    )
+    return f"{difference.field}: {said_in_full(difference.marketo)} in Marketo, {said_in_full(difference.dynamics)} in Dynamics, {result}"

@@ -14,7 +14,7 @@ from aiohttp import web
 from schemas.identity import uuid5
 from schemas.vocabulary import DYNAMICS
 from streams.demo.stock import stock_saving
-from streams.policy import PolicyError, PolicyUnreadableError, default_policy, read_policy, read_policy_file
+from streams.policy import default_policy, read_policy, read_policy_file
 from streams.simulators.dynamics.app import build_dynamics_app
 from streams.simulators.dynamics.instance import DynamicsInstance
 from streams.simulators.dynamics.tokens import DynamicsCredentials
@@ -90,9 +90,4 @@ async def _serve(app: web.Application, host: str, port: int, tenant: str) -> Non
 
 
 def _policy(path: Path | None) -> Policy:
-    if path is None:
-        return default_policy()
-    try:
-        return read_policy(*read_policy_file(path), path.name)
-    except (PolicyError, PolicyUnreadableError) as error:
-        raise click.ClickException(str(error)) from None
+    return default_policy() if path is None else read_policy(*read_policy_file(path), path.name)

@@ -12,7 +12,7 @@ import click
 
 from schemas.vocabulary import MARKETO
 from streams.demo.stock import stock_saving
-from streams.policy import PolicyError, PolicyUnreadableError, default_policy, read_policy, read_policy_file
+from streams.policy import default_policy, read_policy, read_policy_file
 from streams.simulators.faults import FaultPlan, Faults
 from streams.simulators.marketo.app import build_marketo_app
 from streams.simulators.marketo.engine import CampaignEngine
@@ -111,9 +111,4 @@ async def _serve(
 
 
 def _policy(path: Path | None) -> Policy:
-    if path is None:
-        return default_policy()
-    try:
-        return read_policy(*read_policy_file(path), path.name)
-    except (PolicyError, PolicyUnreadableError) as error:
-        raise click.ClickException(str(error)) from None
+    return default_policy() if path is None else read_policy(*read_policy_file(path), path.name)
