@@ -81,10 +81,21 @@ class CommandLane:
     """One lane of one system. `run` in a task."""
 
     def __init__(
-        self, journal: Journal, lane: Lane, apply: Apply, in_hand: InHand, batch_max: int, pacer: Pacer | None = None
+        self,
+        journal: Journal,
+        lane: Lane,
+        apply: Apply,
+        in_hand: InHand,
+        batch_max: int,
+        pacer: Pacer | None = None,
+        put_behind: Callable[[Given], bool] = lambda given: False,
     ) -> None:
-        """`pacer`: commands are taken when they could be carried out at once, so that those that wait travel together."""
-        self._pacer = pacer
+        """`pacer`: commands are taken when they could be carried out at once, so that those that wait travel together.
+
+        `put_behind`: told of each command before its person is at hand; whether it waits behind another, which may be tried just now,
+        and be long in coming back.
+        """
+        self._pacer, self._put_behind = pacer, put_behind
         self._journal, self._apply, self._in_hand, self._batch_max = journal, apply, in_hand, batch_max
         self._topic = journal.settings.topic(f"{journal.system}.{TOPIC_OF_LANE[lane]}")
         self._priority = PRIORITY_OF_LANE[lane]
@@ -136,6 +147,7 @@ class CommandLane:
         taken = (*places_of(given), *rejected)
         await self._journal.write(Entry(taken=taken, done=tuple(rejected), rejected=tuple(rejected.values())))
         for wave in waves(given):
+            wave = [each for each in wave if not self._put_behind(each)]
             async with self._in_hand.hold({each.command.person_key for each in wave}):
                 await self._journal.write(await self._apply(wave, self._priority))
 

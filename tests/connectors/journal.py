@@ -6,6 +6,7 @@ from schemas.checkpoint import Checkpoint
 from schemas.vocabulary import System
 from streams.connectors.journal import Entry, MakeEntry, StreamChange
 from streams.connectors.known import KnownRecord, KnownRecords
+from streams.connectors.progress import Progress
 from streams.sync.messages import ApplyResult
 
 
@@ -14,13 +15,14 @@ class FakeJournal:
 
     def __init__(self, system: System, known: KnownRecords | None = None) -> None:
         self.system, self.entries = system, []
-        self.known = known or KnownRecords(system)
+        self.known, self.progress = known or KnownRecords(system), Progress()
 
     async def write(self, entry: Entry | MakeEntry) -> None:
         """As the real one: what is known changes after the commit."""
         entry = (entry if isinstance(entry, Entry) else entry(self.known)).now(self.known)
         if entry:
             self.entries.append(entry)
+            self.progress.note(entry.taken, entry.done)
             for known in entry.records:
                 self.known.learn(known)
 

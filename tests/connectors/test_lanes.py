@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any
 
-from streams.connectors.lanes import Given, InHand, waves
+from streams.codec import encode
+from streams.connectors.journal import Entry
+from streams.connectors.lanes import CommandLane, Given, InHand, places_of, waves
+from streams.connectors.pacing import Priority
+from streams.settings import Security, Settings
 from streams.sync.messages import ApplyCommand, Record
+from tests.connectors.journal import FakeJournal
 
 
 def given(person_key: str, revision: int) -> Given:
@@ -47,3 +54,56 @@ async def test_a_batch_waits_for_persons_in_hand_and_for_no_others() -> None:
         await asyncio.gather(batch("one", "a", "b"), batch("two", "b", "a"), batch("three", "c"))
     assert order.index("three in") < order.index("one out")
     assert order.index("one out") < order.index("two in")
+
+
+class Scene:
+    """A lane over a topic of these commands, and what it was seen to do, in order."""
+
+    def __init__(self, *behind: str) -> None:
+        self.seen: list[str] = []
+        self.journal: Any = FakeJournal("marketo")
+        self.journal.settings, self.journal.group = Settings("nowhere:9092", security=Security()), "group"
+        self.in_hand = InHand()
+        self.lane = CommandLane(
+            self.journal,
+            "first",
+            self._apply,
+            self.in_hand,
+            300,
+            put_behind=lambda each: each.command.person_key in behind,
+        )
+
+    async def _apply(self, wave: list[Given], priority: Priority) -> Entry:
+        self.seen.append(" ".join(each.command.command_id for each in wave))
+        return Entry(done=places_of(wave))
+
+    async def handle(self, *records: Any) -> None:
+        async with asyncio.timeout(5):
+            await self.lane._handle(list(records))
+
+
+def record(offset: int, value: bytes) -> Any:
+    return SimpleNamespace(
+        topic="marketo.commands", partition=0, offset=offset, key=b"k", value=value, timestamp=0, headers=()
+    )
+
+
+async def test_commands_are_written_down_as_taken_before_anything_is_done_of_them() -> None:
+    """Then wave by wave as done, the unreadable ones at once; given again, they are passed over."""
+    scene = Scene()
+    bodies = [encode(given("a", 1).command), b"{", encode(given("a", 2).command), encode(given("b", 1).command)]
+    await scene.handle(*(record(offset, body) for offset, body in enumerate(bodies)))
+    told = [([p.offset for p in each.taken], [p.offset for p in each.done]) for each in scene.journal.entries]
+    assert told == [([0, 2, 3, 1], [1]), ([], [0, 3]), ([], [2])]
+    assert scene.seen == ["a/1 b/1", "a/2"] and len(scene.journal.entries[0].rejected) == 1
+    await scene.handle(*(record(offset, body) for offset, body in enumerate(bodies)))
+    assert len(scene.journal.entries) == 3 and len(scene.seen) == 2
+
+
+async def test_whose_command_waits_is_not_waited_for() -> None:
+    """That one may be tried just now, and hang; theirs stands behind it, taken and not done, and the others go on."""
+    scene = Scene("a")
+    async with scene.in_hand.hold({"a"}):
+        await scene.handle(record(0, encode(given("a", 1).command)), record(1, encode(given("b", 1).command)))
+    assert scene.seen == ["b/1"]
+    assert [place.offset for entry in scene.journal.entries for place in entry.done] == [1]

@@ -48,7 +48,7 @@ class DynamicsConnector:
         in_hand = InHand()
         self.applier = Applier(self.client, self.organisation, relations, telling, journal, self._read, in_hand)
         self._lanes = {
-            lane: CommandLane(journal, lane, self._apply, in_hand, BATCH_MAX, pacer)
+            lane: CommandLane(journal, lane, self._apply, in_hand, BATCH_MAX, pacer, self.applier.waiting.put_behind)
             for lane in LANE_OF_PRIORITY.values()
         }
 

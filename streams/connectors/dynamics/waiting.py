@@ -37,15 +37,17 @@ class Waiting:
         return sum(map(len, self._queues.values()))
 
     def begin(self, wave: Iterable[Given]) -> list[Given]:
-        """Those that need not wait. The others stand behind a command of their person, which they must not overtake."""
-        fresh = []
-        for given in wave:
-            if (queue := self._queues.get(given.command.person_key)) is not None:
-                queue.append(replace(given, maybe_done=True))
-            else:
-                self._at_hand[given.command.person_key] = given
-                fresh.append(given)
+        """Those that need not wait."""
+        fresh = [given for given in wave if not self.put_behind(given)]
+        self._at_hand |= {given.command.person_key: given for given in fresh}
         return fresh
+
+    def put_behind(self, given: Given) -> bool:
+        """Whether it waits now, behind a command of its person, which it must not overtake."""
+        queue = self._queues.get(given.command.person_key)
+        if queue is not None:
+            queue.append(replace(given, maybe_done=True))
+        return queue is not None
 
     def has(self, command: ApplyCommand) -> bool:
         """Whether it has waited, and is tried again now: whoever else is of its person stands behind it."""
