@@ -136,7 +136,7 @@ class CommandLane:
         places = [Place(TopicPartition(record.topic, record.partition), record.offset) for record in records]
         given, rejected = [], {}
         for record, place in zip(records, places, strict=True):
-            if self._journal.progress.is_done(place):
+            if not self._journal.progress.read(place):
                 continue
             try:
                 maybe_done = place.offset < self._may_be_done.get(place.partition, 0)

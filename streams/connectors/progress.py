@@ -32,10 +32,11 @@ class Place(NamedTuple):
 
 
 class Progress:
-    """`resume` each partition first; then what `note` is told of, each place once as taken and once as done."""
+    """`resume` each partition first; then `read` each place, and tell `note` of it, once as taken and once as done."""
 
     def __init__(self) -> None:
         self._next: dict[TopicPartition, int] = {}
+        self._last_read: dict[TopicPartition, int] = {}  # in this life
         self._open: defaultdict[TopicPartition, set[int]] = defaultdict(set)
         self._former: defaultdict[TopicPartition, set[int]] = defaultdict(set)  # of `_open`, not read again yet
 
@@ -46,12 +47,18 @@ class Progress:
         self._open[partition] = {*without_answer}
         self._former[partition] = {*without_answer}
 
-    def is_done(self, place: Place) -> bool:
-        """Whether its command has been answered, or taken, before."""
+    def read(self, place: Place) -> bool:
+        """Note that a command was read, in their order; whether it is to be taken, having been neither answered nor taken before.
+
+        One that stands where another has been read before is of another topic, which was made anew under that name.
+        """
         partition, offset = place
-        if offset in self._former[partition]:
-            return False
-        return offset < self._next.get(partition, 0)
+        if offset <= self._last_read.get(partition, -1):
+            log.warning("%s[%d] begins again at offset %d: it was made anew, and is read as such", *partition, offset)
+            self._next[partition] = offset
+            self._open[partition], self._former[partition] = set(), set()
+        self._last_read[partition] = offset
+        return offset in self._former[partition] or offset >= self._next.get(partition, 0)
 
     def after(
         self, taken: Iterable[Place] = (), done: Iterable[Place] = ()

@@ -34,7 +34,7 @@ class Life:
         """Whether a command that stands there is given; taken, if it is."""
         assert offset >= self.position
         self.position = offset + 1
-        if self.progress.is_done(Place(HERE, offset)):
+        if not self.progress.read(Place(HERE, offset)):
             return False
         self._write(taken=places(offset))
         return True
@@ -105,3 +105,19 @@ def test_what_is_gone_from_the_topic_holds_nobody_back(caplog: pytest.LogCapture
     assert "2 commands that had no answer are gone" in caplog.text
     after.answer(3)
     assert after.committed == (4, "")
+
+
+def test_a_topic_that_is_made_anew_is_read_from_its_beginning(caplog: pytest.LogCaptureFixture) -> None:
+    """Its commands stand at the offsets of others that have their answers; what was left of those is answered all the same."""
+    life = Life()
+    for offset in range(5):
+        life.read(offset)
+    for offset in range(4):
+        life.answer(offset)
+    life.position = 0
+    assert [life.read(offset) for offset in range(3)] == [True] * 3 and "was made anew" in caplog.text
+    life.answer(4)
+    life.answer(1)
+    assert life.committed[0] == 0
+    after = Life(life)
+    assert [after.read(offset) for offset in range(4)] == [True, False, True, True]
