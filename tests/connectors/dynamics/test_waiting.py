@@ -253,3 +253,17 @@ async def test_where_everything_is_forbidden_the_lane_waits(monkeypatch: pytest.
         assert await applying == []
         await made.applier.try_again()
         assert {held.values["jobtitle"] for held in leads} == {"CTO"} and made.clients[0].trouble is None
+
+
+async def test_an_answer_in_nobodys_words_is_waited_for_and_told() -> None:
+    """A 4xx without Dataverse's own error says nothing of the record: it is asked again, and not at once."""
+    async with scene() as made:
+        held = made.lead(jobtitle="CIO")
+        await made.start()
+        end = made.answer_instead(held.id, Answer(400, b""), writes=True)
+        applying = asyncio.create_task(made.apply(update(held, jobtitle=("CIO", "CTO"))))
+        await until(lambda: made.clients[0].trouble is not None)
+        assert "HTTP 400" in (made.clients[0].trouble or "") and not applying.done()
+        end()
+        await applying
+        assert held.values["jobtitle"] == "CTO" and made.clients[0].trouble is None
