@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, get_args
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -18,7 +19,7 @@ from schemas.activity import ActivityKind
 from streams.codec import Unreadable, decode_activity
 from streams.connectors.journal import Entry, Journal
 from streams.connectors.lanes import stand_at_committed
-from streams.connectors.marketo.activity_entries import entry_of, ids_in
+from streams.connectors.marketo.activity_entries import entry_of, ids_in, probe_of
 from streams.connectors.marketo.client import LEAD_IDS_MAX, Json, MarketoClient, batches
 from streams.connectors.marketo.names import ACTIVITY_API_NAME
 from streams.connectors.marketo.patience import Patience
@@ -117,7 +118,9 @@ class ActivityLane:
         if told is None:
             return
         left = {each.activity_id: entry for each in activities if (entry := self._entry(each, told)) is not None}
-        rounds, is_doubtful = Rounds(self._add, self._takes_writes, self._patience), maybe_done
+        probe = probe_of(told, _time(self._now()))
+        takes_entries = partial(self._client.takes_activities, probe, Priority.BACKGROUND)
+        rounds, is_doubtful = Rounds(self._add, takes_entries, self._patience), maybe_done
         while left:
             try:
                 if is_doubtful:
@@ -131,9 +134,6 @@ class ActivityLane:
 
     async def _add(self, records: Sequence[Mapping[str, Any]]) -> list[Json]:
         return await self._client.add_custom_activities(records, Priority.BACKGROUND)
-
-    async def _takes_writes(self) -> bool:
-        return await self._client.takes_writes(Priority.BACKGROUND)
 
     async def _send(self, left: dict[str, Json], rounds: Rounds) -> None:
         for activity_id, verdict in (await rounds.sent(left)).items():

@@ -47,6 +47,16 @@ def direction_of(receiver: str | None) -> str | None:
     return "Marketo to Dynamics" if receiver == "dynamics" else "Dynamics to Marketo"
 
 
+def probe_of(told: Mapping[str, Any], now: str) -> dict[str, Any]:
+    """An entry that says nothing, and without whose log it is for."""
+    return {
+        "activityDate": now,
+        "activityTypeId": int(told["id"]),
+        "primaryAttributeValue": "Are entries taken?",
+        "attributes": [],
+    }
+
+
 def entry_of(activity: Activity, lead_id: str, told: Mapping[str, Any], now: str) -> dict[str, Any]:
     """As activities/external.json takes it. `told`: the type as Marketo describes it; what it lacks is left out."""
     has = {str(each.get("apiName")) for each in told.get("attributes") or ()}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from streams.connectors.marketo.calls import Calls, Request
@@ -104,11 +104,15 @@ class MarketoClient:
 
     async def takes_writes(self, priority: Priority = Priority.FIRST) -> bool:
         """Whether a write that can do nothing, for a person whom there is not, is answered."""
-        try:
-            await self.write_leads("updateOnly", "id", [{"id": NOBODYS_ID}], priority)
-        except OutcomeUnknown:
-            return False
-        return True
+        return await _is_answered(self.write_leads("updateOnly", "id", [{"id": NOBODYS_ID}], priority))
+
+    async def takes_deletions(self, priority: Priority = Priority.FIRST) -> bool:
+        """The same of a deletion."""
+        return await _is_answered(self.delete_leads([NOBODYS_ID], priority))
+
+    async def takes_activities(self, entry: Mapping[str, Any], priority: Priority = Priority.FIRST) -> bool:
+        """The same of an entry of a log."""
+        return await _is_answered(self.add_custom_activities([{**entry, "leadId": NOBODYS_ID}], priority))
 
     async def delete_leads(self, ids: Sequence[int], priority: Priority = Priority.FIRST) -> list[Json]:
         """Delete at most 300 persons; one result each, in their order."""
@@ -243,3 +247,11 @@ def batches(values: Iterable[Any], most: int = LEADS_MAX) -> Iterator[list[Any]]
 def _results(envelope: Json) -> list[Json]:
     result = envelope.get("result")
     return result if isinstance(result, list) else []
+
+
+async def _is_answered(call: Coroutine[Any, Any, Any]) -> bool:
+    try:
+        await call
+    except OutcomeUnknown:
+        return False
+    return True

@@ -56,7 +56,7 @@ class Creating:
             return await self._client.write_leads("createOnly", KEY_FIELD, records, priority)
 
         rounds = Rounds(send, lambda: self._client.takes_writes(priority), self._patience)
-        taken, claiming = Counter[str](), self._twins.claiming(priority)
+        taken, claiming, pause_for_the_index = Counter[str](), self._twins.claiming(priority), self._patience.begin()
         left = {each.command.command_id: each.command for each in given if not self._is_gone(each.command, said)}
         since = {each.command.command_id: self._unseen.first_tried(each.maybe_done) for each in given}
         doubtful = {each.command.command_id for each in given if each.maybe_done}
@@ -71,7 +71,9 @@ class Creating:
             look_again = await self._twins.take(left, claiming, said, priority)
             doubtful = await self._make(left, look_again, taken, rounds, said)
             looked_for = set(left)  # whatever could not be made may be there
-            if left:
+            if any(taken[each] for each in left):
+                await pause_for_the_index()
+            elif left:
                 await rounds.pause()
 
     def _is_gone(self, command: ApplyCommand, said: Said) -> bool:

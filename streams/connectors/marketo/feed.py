@@ -30,7 +30,7 @@ from streams.connectors.marketo.columns import Columns
 from streams.connectors.marketo.entries import FeedEntry, time_of
 from streams.connectors.marketo.lagging import RowRead, split_waiting
 from streams.connectors.marketo.late_writes import LateWrites
-from streams.connectors.marketo.names import DELETE_LEAD, MERGE_LEADS, OUR_FIELDS
+from streams.connectors.marketo.names import DELETE_LEAD, KEY_FIELD, MERGE_LEADS, OUR_FIELDS
 from streams.connectors.marketo.reading import PagesRead, without_repeats
 from streams.connectors.marketo.rows import row_of
 from streams.connectors.marketo.writes import split_open
@@ -145,7 +145,7 @@ class Feed:
         news = without_repeats(self.changes.entries(0, part.changes_pages), checkpoint.recent)
         ends = without_repeats(self.ends.entries(0, part.ends_pages), checkpoint.recent)
         entries, open_write = ([*held, *news], []) if part.is_all else split_open([*held, *news])
-        read = await self._rows(rows_wanted(entries, ends, self._journal.known), ends)
+        read = await self._rows(rows_wanted(entries, ends, self._journal.known), news, ends)
         reading = Reading(
             entries,
             ends,
@@ -184,14 +184,18 @@ class Feed:
         self._metrics.told(len(told.changes))
         return Entry(told.changes, records=told.records, checkpoint=self._checkpoint)
 
-    async def _rows(self, wanted: Sequence[str], ends: Sequence[FeedEntry]) -> dict[str, RowRead]:
+    async def _rows(
+        self, wanted: Sequence[str], news: Sequence[FeedEntry], ends: Sequence[FeedEntry]
+    ) -> dict[str, RowRead]:
         """Persons as they are now; then the changes on to their end, so that whatever these rows show is at hand.
 
-        Those who wait were read before, which is as good, but for the winner of a merge that came since.
+        Those who wait were read before, which is as good, unless a whole row is to be told of them as they are now: of the winner of
+        a merge, and of who came to stand for another person.
         """
         read = {each: self._waiting[each] for each in wanted if each in self._waiting}
-        for entry in ends:
-            read.pop(entry.lead_id if entry.is_merge else "", None)
+        for entry in (*ends, *news):
+            if entry.is_merge or any(change.name == KEY_FIELD for change in entry.changes):
+                read.pop(entry.lead_id, None)
         missing = [each for each in wanted if each not in read]
         for some in batches(missing):
             found = await self._client.leads_by(

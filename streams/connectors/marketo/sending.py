@@ -28,7 +28,9 @@ BODY_BYTES_MAX = 900_000
 """Marketo takes 1 MB; this leaves room for what stands around the records."""
 
 ALONE_TRIES_MAX = 8
-"""So often a record may fail alone while Marketo takes writes; with the pauses between, half a minute."""
+"""So often a record may fail alone while others of its batch came through; with the pauses between, half a minute."""
+ALONE_TRIES_UNPROVEN_MAX = 36
+"""Where none did, since it is the only one, say: a quarter of an hour. That Marketo answers a write for nobody is less of a proof."""
 
 NOT_FOUND = "1004"
 EXISTS = "1005"
@@ -63,17 +65,19 @@ class Rounds:
         self._pause = patience.begin()
         self._doubts: dict[str, Verdict] = {}
         self._alone: Counter[str] = Counter()
-        self._came_through = False
+        self._came_through = self._is_proven = False
 
     async def sent(self, records: Mapping[str, Input]) -> dict[str, Verdict]:
         """Records by name, and a verdict for each. Raises Refused for what no record is to blame for."""
-        verdicts = {name: self._given_up(name) for name in records if self._alone[name] >= ALONE_TRIES_MAX}
+        tries_max = ALONE_TRIES_MAX if self._is_proven else ALONE_TRIES_UNPROVEN_MAX
+        verdicts = {name: self._given_up(name) for name in records if self._alone[name] >= tries_max}
         is_taking = self._came_through = False
         for names in self._loads({name: each for name, each in records.items() if name not in verdicts}):
             told = dict(zip(names, await _sent([records[name] for name in names], self._send), strict=True))
             verdicts |= told
             doubts = {name: each for name, each in told.items() if each.outcome == "unsure"}
             self._came_through |= len(doubts) < len(told)
+            self._is_proven |= self._came_through
             is_taking = is_taking or self._came_through or await self._takes_writes()
             if not is_taking:
                 break  # nobody is to blame, and more would be for nothing

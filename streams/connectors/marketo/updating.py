@@ -60,7 +60,7 @@ class Updating:
             return await self._client.delete_leads([int(each["id"]) for each in records], priority)
 
         commands = [each.command for each in given if _has_id(each.command, said)]
-        rounds = self._rounds(send, priority)
+        rounds = Rounds(send, lambda: self._client.takes_deletions(priority), self._patience)
         while commands:
             verdicts = await rounds.sent({each.command_id: {"id": int(record_id(each))} for each in commands})
             commands = self._take(commands, verdicts, said)

@@ -19,7 +19,7 @@ from streams.connectors.marketo.activity_entries import sentence_of
 from streams.connectors.marketo.names import ACTIVITY_API_NAME, ACTIVITY_ATTRIBUTES, ACTIVITY_PRIMARY
 from streams.connectors.marketo.patience import Patience
 from streams.connectors.metrics import ConnectorMetrics
-from streams.connectors.rest import Refused
+from streams.connectors.rest import OutcomeUnknown, Refused
 from streams.settings import Security, Settings, SettingsError
 from streams.simulators.faults import POISON_MARK, FaultPlan
 from streams.sync.messages import Activity
@@ -184,6 +184,30 @@ async def test_one_entry_on_which_marketo_fails_each_time_holds_up_no_other(capl
         await writing.write([failure(f"a-{n}", field=POISON_MARK if n == 3 else "job_title") for n in range(20)])
         assert {told["activityId"] for _, _, told in logged(made)} == {f"a-{n}" for n in range(20) if n != 3}
         assert len(logged(made)) == 19 and writing.skipped == 1 and "activity a-3 is not taken: 611" in caplog.text
+
+
+async def test_while_no_entries_are_taken_they_wait_though_persons_are_written() -> None:
+    """An hour of trouble with the one call loses nobody's entry."""
+    async with scene() as made:
+        await somebody(made)
+        await type_made(made)
+        writing, slept = lane(made), 0.0
+
+        async def sleep(seconds: float) -> None:
+            nonlocal slept
+            slept += seconds
+
+        add = writing._client.add_custom_activities
+
+        async def down(entries: Any, priority: Any) -> Any:
+            if slept < 3_600:
+                raise OutcomeUnknown("activities/external: 611: System error", "611")
+            return await add(entries, priority)
+
+        writing._patience = Patience(random.Random(3), sleep=sleep)
+        writing._client.add_custom_activities = down  # type: ignore[method-assign]
+        await writing.write([failure(f"a-{n}") for n in range(20)])
+        assert len(logged(made)) == 20 and writing.skipped == 0
 
 
 async def test_without_the_type_nothing_is_written_and_it_is_said_once(caplog: pytest.LogCaptureFixture) -> None:

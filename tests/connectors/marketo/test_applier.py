@@ -587,6 +587,52 @@ async def test_a_poisonous_record_that_is_the_only_one_stops_nothing_either() ->
         assert await made.apply(update(held, 2, jobTitle="CTO")) == [] and held.values["jobTitle"] == "CTO"
 
 
+@pytest.mark.parametrize(("trouble_seconds", "outcome"), [(600.0, "done"), (3_600.0, "refused")])
+async def test_one_who_is_alone_is_given_a_quarter_of_an_hour(trouble_seconds: float, outcome: str) -> None:
+    """That a write for nobody is answered does not say that any other would be: ten minutes of trouble refuse nobody."""
+    slept = 0.0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal slept
+        slept += seconds
+
+    async def send(records: Any) -> list[dict[str, Any]]:
+        if slept < trouble_seconds:
+            raise OutcomeUnknown("611: System error", "611")
+        return [{"id": each["id"], "status": "updated"} for each in records]
+
+    async def takes_writes() -> bool:
+        return True
+
+    rounds = Rounds(send, takes_writes, Patience(random.Random(3), sleep=sleep))
+    while (verdict := (await rounds.sent({"1": {"id": 1}}))["1"]).outcome == "unsure":
+        await rounds.pause()
+    assert verdict.outcome == outcome and slept < 2_000
+
+
+async def test_a_key_that_is_taken_and_not_found_yet_is_looked_for_ever_more_patiently() -> None:
+    """The answer to a create was lost, and Marketo's index is half a minute late: nobody is told that it failed."""
+    async with scene() as made:
+        await made.start()
+        slept = 0.0
+
+        async def sleep(seconds: float) -> None:
+            nonlocal slept
+            slept += seconds
+
+        look_up = made.connector.leads_by
+
+        async def late(column: str, *given: Any) -> Any:
+            rows = await look_up(column, *given)
+            return rows if column == "id" or slept >= 30 else []
+
+        made.connector.leads_by = late  # type: ignore[method-assign]
+        made.applier._creating._patience = Patience(random.Random(3), sleep=sleep)
+        made.faults.arrange("timeout_604_after")
+        assert answers(await made.apply(create("p-1"))) == [("superseded", None)]
+        assert len(made.instance.records) == 1
+
+
 @pytest.mark.parametrize("people", [1, 40])
 async def test_while_marketo_takes_no_writes_at_all_nobody_is_given_up(people: int) -> None:
     """However long it lasts; two calls a round are enough to see that it does, and then everybody travels in one."""

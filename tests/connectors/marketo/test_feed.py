@@ -27,7 +27,7 @@ from streams.sync.collision import seconds_of
 from streams.sync.messages import SourceChange
 from streams.sync.policy import compiled
 from streams.sync.values import canonical
-from tests.connectors.marketo.scene import PACE, PolicyHeld, Scene, create, kinds, scene
+from tests.connectors.marketo.scene import PACE, PolicyHeld, Scene, create, kinds, scene, update
 from tests.connectors.marketo.test_changes import AT, change
 
 DAY_SECONDS = 86_400.0
@@ -579,3 +579,20 @@ def test_repeats_are_dropped_within_a_reading_and_across() -> None:
     """By marketoGUID."""
     entries = [change(1), change(2), change(1), change(3)]
     assert [each.guid for each in reading_module.without_repeats(entries, ("3",))] == ["1", "2"]
+
+
+async def test_who_waits_and_comes_to_stand_for_another_person_is_told_as_they_are_then() -> None:
+    """Their row was read when they were new; what a campaign has changed since would be lost with it."""
+    async with scene() as made:
+        held = made.person(jobTitle="CIO", email="ada@example.com")
+        await made.start()
+        made.clock.now += 2
+        made.instance._touch(held, "a campaign", made.clock.now)  # an unmapped field, say
+        assert kinds(await made.read()) == []
+        made.clock.now += 3
+        made.edit(held, jobTitle="CTO")
+        made.clock.now += 2
+        await made.apply(update(held, 1, person="heir"))
+        told = await made.read()
+        assert told[-1].person_key == "heir" and told[-1].fields is not None
+        assert told[-1].scope == "row" and told[-1].fields["jobTitle"] == "CTO"
