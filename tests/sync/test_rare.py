@@ -77,6 +77,18 @@ def test_a_refused_deletion_stays_due() -> None:
     assert (retry.operation, retry.record) == ("delete", deletion.record)
 
 
+@pytest.mark.parametrize("refused_first", [True, False])
+def test_a_deletion_that_is_due_waits_for_no_update_that_was_refused(refused_first: bool) -> None:
+    """Whichever is read first, the refusal or the deletion: nobody is left who could edit what was refused."""
+    book = Playbook(msgspec.structs.replace(default_policy(), propagate_deletes_to=frozenset({DYNAMICS})))
+    update = book.linked_lead().marketo(jobTitle="Cto").command()
+    if refused_first:
+        book.answers(update, "refused", code="0x80040333").deleted("marketo")
+    else:
+        book.deleted("marketo").answers(update, "refused", code="0x80040333")
+    assert (book.command().operation, book.known.errors) == ("delete", {})
+
+
 def test_what_lands_in_marketo_before_a_contacts_first_row_settles_nothing_that_that_row_will_tell() -> None:
     """The command to the lead is void, but had landed: Marketo's edit won as a lead's, and is written back."""
     book = Playbook().linked_lead(city="a")
