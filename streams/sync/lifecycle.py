@@ -59,7 +59,7 @@ def _end_what_the_record_left(fold: Fold, system: System) -> None:
     """
     state, other = fold.person.system(system), fold.person.other(system)
     fold.close_error(system)
-    if state.link is None and other.link is None and other.flight is None:
+    if state.link is None and other.link is None and other.creating() is None:
         other.wish = None
         fold.close_error(other_system(system))
 

@@ -59,6 +59,23 @@ def test_a_refused_create_of_somebody_who_was_deleted_meanwhile_is_told_and_not_
 
 
 @pytest.mark.parametrize("refused_first", [True, False])
+def test_nothing_waits_for_a_person_who_is_deleted_because_an_update_of_theirs_is_still_unanswered(
+    refused_first: bool,
+) -> None:
+    """That update will make nobody: the lead whose create is refused has nothing left to be made of."""
+    book = Playbook().linked_lead()
+    book.dynamics(jobtitle="Cto", lastname="Lovelace").command()
+    book.deleted("dynamics")
+    create = book.sync_person().to("dynamics")
+    if refused_first:
+        book.answers(create, "refused", code="0x80040333").deleted("marketo")
+    else:
+        book.deleted("marketo").answers(create, "refused", code="0x80040333")
+    assert book.known.marketo.flight is not None
+    assert (book.out, book.known.errors, book.known.dynamics.wish) == ([], {}, None)
+
+
+@pytest.mark.parametrize("refused_first", [True, False])
 def test_an_edit_that_marketo_refused_makes_the_person_again_who_is_deleted_there(refused_first: bool) -> None:
     """Whichever is read first, the refusal or the deletion."""
     book = Playbook().linked_lead()
