@@ -84,8 +84,8 @@ def _leave_what_was_held_back(fold: Fold, name: str, field: MovingField) -> None
     if sent is not None and sent.made_in == DYNAMICS:
         field.dynamics = FieldSide(sent.value, sent)
     else:
-        field.base = field.marketo.held
-        field.dynamics = FieldSide(field.marketo.held)
+        field.base = field.marketo.held if sent is None else sent.value
+        field.dynamics = FieldSide(field.base)
     field.marketo.in_sight = False
 
 
