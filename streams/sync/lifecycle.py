@@ -37,7 +37,7 @@ def close(fold: Fold, system: System, closure: Closure) -> None:
     link, flight = state.link, state.flight
     assert link is not None
     state.closed = linking.with_closed(state, link.id, closure)
-    state.link, state.qualify, state.delete = None, None, False
+    state.link, state.wish, state.qualify, state.delete = None, None, None, False
     fold.log("deleted", f"{system}/{link.id}", system=system, record=Record(system, link.type, link.id))
     _end_what_the_record_left(fold, system)
     other = fold.person.other(system)
@@ -149,7 +149,7 @@ def on_merged(fold: Fold) -> None:
         return
     if state.flight is not None and is_creation:
         state.creations = max(state.creations, state.flight.creation)
-    state.flight = state.link = state.qualify = None
+    state.flight = state.link = state.wish = state.qualify = None
     state.delete = False
     state.closed = linking.with_closed(state, record.id, "merged")
     if change.system == DYNAMICS:

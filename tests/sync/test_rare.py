@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.vocabulary import DYNAMICS, OURSELVES
+from schemas.vocabulary import DYNAMICS, MARKETO, OURSELVES
 from streams.policy import default_policy
 from streams.sync.messages import Record
+from streams.sync.person import Wish
 from streams.sync.policy import FieldRule, compiled
 from tests.sync.playbook import CONTACT_ID, LEAD_ID, MARKETO_ID, Playbook
 
@@ -87,6 +88,17 @@ def test_a_deletion_that_is_due_waits_for_no_update_that_was_refused(refused_fir
     else:
         book.deleted("marketo").answers(update, "refused", code="0x80040333")
     assert (book.command().operation, book.known.errors) == ("delete", {})
+
+
+def test_a_wish_that_an_older_state_keeps_beside_a_linked_record_ends_with_that_record() -> None:
+    """Nobody asked for a lead since the linked one was made."""
+    winner = {"winner": Record("dynamics", "lead", "winner"), "winner_person_key": "another"}
+    for how, members in (("deleted", {}), ("merged", winner)):
+        book = Playbook().linked_lead()
+        book.known.dynamics.wish = Wish("change-0")
+        book.happens(how, book.record("dynamics"), **members)
+        assert [command.system for command in book.out] == ([MARKETO] if how == "deleted" else [])
+        assert book.known.dynamics.wish is None
 
 
 def test_what_lands_in_marketo_before_a_contacts_first_row_settles_nothing_that_that_row_will_tell() -> None:
