@@ -56,12 +56,17 @@ def _end_what_the_record_left(fold: Fold, system: System) -> None:
     """The person's record in this system is no more: what stood in the way of writing to it is over.
 
     So is the wish for a record in the other system, if there is none, and whatever stood in its way: nothing is left to make it of.
+    And nothing is left that could rewrite a value.
     """
     state, other = fold.person.system(system), fold.person.other(system)
     fold.close_error(system)
     if state.link is None and other.link is None and other.creating() is None:
         other.wish = None
         fold.close_error(other_system(system))
+        for name, field in fold.person.moving.items():
+            if field.stopped:
+                field.stopped = False
+                fold.close_error(f"rewriting/{name}")
 
 
 def _forget_the_dynamics_record(fold: Fold) -> None:

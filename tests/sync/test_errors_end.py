@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from schemas.vocabulary import OURSELVES
 from streams.sync.messages import Record
 from tests.sync.playbook import LEAD_ID, MARKETO_ID, Playbook
 
@@ -94,6 +95,16 @@ def test_what_a_lead_refused_is_sent_to_the_contact_that_it_became() -> None:
     book.answers(book.marketo(jobTitle="Cto").command(), "refused", code="0x80040333")
     assert book.qualified().known.errors == {}
     assert book.contact(jobtitle=None, lastname="Lovelace").to("dynamics").fields == {"jobtitle": "Cto"}
+
+
+def test_a_value_that_was_rewritten_is_no_error_when_both_records_are_gone() -> None:
+    book = Playbook().linked_lead()
+    update = book.dynamics(jobtitle="Cto", lastname="Lovelace").command()
+    book.marketo(who=OURSELVES, revision=update.revision, firstName="Ada")
+    book.lands(book.deleted("dynamics").command())
+    assert list(book.known.errors) == ["rewriting/job_title"]
+    assert book.deleted("marketo").known.errors == {}
+    assert book.kinds()[-1] == "closed"
 
 
 @pytest.mark.parametrize("how", ["deleted", "merged", "let go"])
