@@ -40,7 +40,8 @@ def _send(fold: Fold, system: System, state: SystemState, due: dict[str, Edit]) 
     if link is not None and link.revision and not (due or errors or state.delete or state.qualify or link.heir):
         return  # as after most changes: nothing is due here, and nothing stands in its way
     error = errors.get(system)
-    if error is not None and error.refused:
+    is_leaving = link is not None and state.delete  # nobody needs to take an update then
+    if error is not None and error.refused and not (is_leaving and error.operation != "delete"):
         return
     if link is None:
         if state.wish is not None:

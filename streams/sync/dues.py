@@ -36,7 +36,7 @@ def due_by_system(fold: Fold) -> dict[System, dict[str, Edit]]:
         ]
         for system in due_in:
             due[system][name] = edit
-        if not due_in and edit.made_in is not None:
+        if not due_in and edit.made_in is not None and not fold.is_kept_out():
             _leave_written_once(fold, name, field, edit)
     return due
 
@@ -90,7 +90,7 @@ def _leave_written_once(fold: Fold, name: str, field: MovingField, edit: Edit) -
     """Of a field that is written once, what stands is where it may be; what the other system holds stays.
 
     That is what was agreed on, and no edit is left that would go and undo the other one. While a command still carries the
-    field, it may cover what stands, which is then due again.
+    field, it may cover what stands, which is then due again. While the filter says No, nothing stands: that is not agreed on.
     """
     person = fold.person
     if any(state.flight is not None and name in state.flight.fields for state in (person.marketo, person.dynamics)):

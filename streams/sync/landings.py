@@ -6,15 +6,19 @@ commands".)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from schemas.vocabulary import DYNAMICS, MARKETO, System
 from streams.sync import edits
 from streams.sync.collision import seconds_of
 from streams.sync.messages import Record, Value
 from streams.sync.outcome import Fold
 from streams.sync.person import (
+    Edit,
     Flight,
     Link,
     SystemState,
+    other_system,
 )
 
 
@@ -25,6 +29,11 @@ def is_of_our_creation(creation: int | None, record: Record, flight: Flight | No
     if flight.record is not None:
         return record.id == flight.record.id
     return creation is None or creation == flight.creation
+
+
+def is_of_an_earlier_create(revision: int | None, flight: Flight) -> bool:
+    """Whether the record was made by a create before the one in flight, which was answered as refused all the same."""
+    return revision is not None and 0 < revision < flight.revision
 
 
 def is_repeat(link: Link, version: int | None, time: str | None) -> bool:
@@ -105,6 +114,53 @@ def fold_values(fold: Fold, landed: Flight | None) -> None:
     for name, value in (change.fields or {}).items():
         if known(name, unknown) != value or name in moving:  # the rest, most of a row, is as it was
             _fold_value(fold, system, name, value, landed)
+
+
+def fold_earlier_create(fold: Fold, flight: Flight) -> None:
+    """Fold what a record shows that an earlier create made. The one in flight, which finds it there, is an update of it now."""
+    state = fold.person.system(fold.change.system)
+    assert state.link is not None
+    state.link.revision = fold.change.revision or 0
+    state.flight, flight.operation, flight.record = flight, "update", fold.change.record
+    fold_what_was_refused(fold, flight.fields)
+
+
+def fold_what_was_refused(fold: Fold, sent: Mapping[str, Edit]) -> None:
+    """Fold what a record holds that we made, though the answer was that it was refused; people may have edited since.
+
+    What our create wrote, nobody entered: the record only holds it, and it is written over by what is known by now. Where it
+    is what was `sent` once more, that has landed.
+    """
+    system, moving, at_rest = fold.change.system, fold.person.moving, fold.person.at_rest
+    link, ours, shown = fold.person.system(system).link, edits.is_our_own(fold), all_held(fold)
+    assert link is not None
+    written = fold.policy.outbound[link.type]
+    for name in {**sent, **shown}:
+        edit, value = sent.get(name), shown.get(name)
+        is_known = name in written and (name in moving or at_rest.get(name) is not None)
+        if edit is not None and edit.value == value:
+            edits.land_field(fold, system, name, edit, created=True)
+        elif name not in shown or (ours and is_known):
+            _only_hold(fold, name, value)
+        else:
+            edits.fold_edit(fold, system, name, edits.new_edit(fold, system, value, weak=ours))
+
+
+def _only_hold(fold: Fold, name: str, value: Value) -> None:
+    """A new record holds a value that nobody entered: the other system's stands, and is checked like any edit of it."""
+    system, field = fold.change.system, edits.moving_field(fold, name)
+    side, there = field.side(system), field.other(system)
+    side.held = value
+    if value != field.base and side.edit is None and there.edit is None:
+        there.edit = edits.new_edit(fold, other_system(system), field.base, weak=True)
+
+
+def all_held(fold: Fold) -> Mapping[str, Value]:
+    """What the record holds: Marketo's `created` states no empty field, and a person whom another one stood for may hold less."""
+    change, stated = fold.change, fold.change.fields or {}
+    if change.system == DYNAMICS or change.kind != "created":
+        return stated
+    return {**{rule.name: None for rule in fold.policy.inbound["person"].values()}, **stated}
 
 
 def _left_unchanged(fold: Fold, landed: Flight) -> dict[str, Value]:

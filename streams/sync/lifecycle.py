@@ -37,7 +37,7 @@ def close(fold: Fold, system: System, closure: Closure) -> None:
     link, flight = state.link, state.flight
     assert link is not None
     state.closed = linking.with_closed(state, link.id, closure)
-    state.link, state.qualify, state.delete = None, None, False
+    state.link, state.wish, state.qualify, state.delete = None, None, None, False
     fold.log("deleted", f"{system}/{link.id}", system=system, record=Record(system, link.type, link.id))
     _end_what_the_record_left(fold, system)
     other = fold.person.other(system)
@@ -56,12 +56,17 @@ def _end_what_the_record_left(fold: Fold, system: System) -> None:
     """The person's record in this system is no more: what stood in the way of writing to it is over.
 
     So is the wish for a record in the other system, if there is none, and whatever stood in its way: nothing is left to make it of.
+    And nothing is left that could rewrite a value.
     """
     state, other = fold.person.system(system), fold.person.other(system)
     fold.close_error(system)
-    if state.link is None and other.link is None and other.flight is None:
+    if state.link is None and other.link is None and other.creating() is None:
         other.wish = None
         fold.close_error(other_system(system))
+        for name, field in fold.person.moving.items():
+            if field.stopped:
+                field.stopped = False
+                fold.close_error(f"rewriting/{name}")
 
 
 def _forget_the_dynamics_record(fold: Fold) -> None:
@@ -84,8 +89,8 @@ def _leave_what_was_held_back(fold: Fold, name: str, field: MovingField) -> None
     if sent is not None and sent.made_in == DYNAMICS:
         field.dynamics = FieldSide(sent.value, sent)
     else:
-        field.base = field.marketo.held
-        field.dynamics = FieldSide(field.marketo.held)
+        field.base = field.marketo.held if sent is None else sent.value
+        field.dynamics = FieldSide(field.base)
     field.marketo.in_sight = False
 
 
@@ -149,7 +154,7 @@ def on_merged(fold: Fold) -> None:
         return
     if state.flight is not None and is_creation:
         state.creations = max(state.creations, state.flight.creation)
-    state.flight = state.link = state.qualify = None
+    state.flight = state.link = state.wish = state.qualify = None
     state.delete = False
     state.closed = linking.with_closed(state, record.id, "merged")
     if change.system == DYNAMICS:

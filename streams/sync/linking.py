@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from schemas.limits import CLOSED_RECORDS_MAX
 from schemas.vocabulary import DYNAMICS, System
 from streams.sync import edits
-from streams.sync.landings import fold_values, landed_by, note_shown
+from streams.sync.landings import all_held, fold_values, fold_what_was_refused, landed_by, note_shown
 from streams.sync.messages import Record, Value
 from streams.sync.outcome import Fold
 from streams.sync.person import (
@@ -31,7 +31,7 @@ from streams.sync.policy import FieldRule
 MICROSOFT_TYPES: Mapping[str, str] = {"lead": "Lead", "contact": "Contact"}
 
 
-def land_creation(fold: Fold, record: Record) -> Flight | None:
+def land_creation(fold: Fold, record: Record) -> Flight:
     """The record that we created is there: it is linked, and what the create carried has landed."""
     change, state = fold.change, fold.person.system(fold.change.system)
     flight = state.creating()
@@ -65,7 +65,8 @@ def link_first_seen(fold: Fold, record: Record) -> None:
     """
     change, person = fold.change, fold.person
     state = person.system(change.system)
-    wish = state.wish if (change.creation or 0) > state.creations else None
+    has_new_number = (change.creation or 0) > state.creations
+    wish = state.wish if has_new_number else None
     close_duplicate(fold, record)
     state.link = Link(record.type, record.id, creation=change.creation or 0)
     note_shown(fold, state.link)
@@ -78,7 +79,9 @@ def link_first_seen(fold: Fold, record: Record) -> None:
         fold.log("created", f"{change.system}/{record.id}", record=record, operation="create")
     elif person.linked_pair():
         fold.log("linked", f"{change.system}/{record.id}", record=record)
-    if person.linked_pair():
+    if person.linked_pair() and has_new_number and state.revision > 0:  # a command of ours made it
+        fold_what_was_refused(fold, {})
+    elif person.linked_pair():
         _fold_differences(fold, change.system)
     elif person.marketo.flight is None and person.dynamics.flight is None and not person.moving:
         selected = fold.policy.fields  # the only record of its person: what it holds is what is known
@@ -173,7 +176,7 @@ def fold_first_row(fold: Fold, state: SystemState, link: Link) -> None:
 
 def _fold_differences(fold: Fold, system: System) -> None:
     """Two records become one person: where both hold something else, it is a collision; a value beats an empty field."""
-    for name, value in _all_held(fold).items():
+    for name, value in all_held(fold).items():
         _fold_difference(fold, system, name, edits.new_edit(fold, system, value))
 
 
@@ -196,14 +199,6 @@ def _fold_difference(fold: Fold, system: System, name: str, edit: Edit) -> None:
     edits.hold(field, system, value)
     ours.edit = None if value is None else edit
     ours.in_sight = theirs.in_sight = False
-
-
-def _all_held(fold: Fold) -> Mapping[str, Value]:
-    """What the record holds: Marketo's `created` states no empty field, and a person whom another one stood for may hold less."""
-    change, stated = fold.change, fold.change.fields or {}
-    if change.system == DYNAMICS or change.kind != "created":
-        return stated
-    return {**{rule.name: None for rule in fold.policy.inbound["person"].values()}, **stated}
 
 
 def _fold_first_contact_row(fold: Fold, conversion: Conversion) -> None:

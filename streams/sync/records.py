@@ -9,7 +9,15 @@ from __future__ import annotations
 from schemas.vocabulary import MARKETO, OURSELVES
 from streams.sync import edits
 from streams.sync.commands import settle_all
-from streams.sync.landings import fold_values, is_of_our_creation, is_repeat, landed_by, note_shown
+from streams.sync.landings import (
+    fold_earlier_create,
+    fold_values,
+    is_of_an_earlier_create,
+    is_of_our_creation,
+    is_repeat,
+    landed_by,
+    note_shown,
+)
 from streams.sync.lifecycle import link_twin
 from streams.sync.linking import (
     convert,
@@ -48,7 +56,11 @@ def on_shown(fold: Fold) -> None:
     elif link is None and creating is not None and _is_twin(fold):
         link_twin(fold, record)  # it was found, and the answer is to come
     elif link is None and is_of_our_creation(change.creation, record, creating):
-        fold_values(fold, land_creation(fold, record))
+        flight = land_creation(fold, record)
+        if is_of_an_earlier_create(change.revision, flight):
+            fold_earlier_create(fold, flight)
+        else:
+            fold_values(fold, flight)
     elif change.kind == "answered":
         fold.effect = "no_effect"  # a record that was let go of since: whose it is now, its stream says
     elif link is None and creating is None:

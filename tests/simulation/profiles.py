@@ -86,6 +86,13 @@ PROFILES: Mapping[str, Profile] = _profiles(
         judge="asked",
         share=0.7,
     ),
+    Profile(  # nobody edits a lead: whether that was in sight of what a create wrote, its answer hides
+        "misreported_leads",
+        Mix({"edit_marketo": 6, "create_in_marketo": 2, "sync_person": 3}),
+        pairs=(0, 1),
+        faults=Faults(misreported=0.5),
+        share=0.5,
+    ),
     Profile(
         "deletes",
         Mix({**EDITS, "delete_in_marketo": 1, "delete_in_dynamics": 1, "sync_person": 1.5}),

@@ -266,8 +266,10 @@ def twins_claimed_late(patch: pytest.MonkeyPatch) -> None:
 
 
 def refused_records_taken_for_strangers(patch: pytest.MonkeyPatch) -> None:
-    """What a create made that was answered as refused is linked when it shows, but the create stays wanted."""
-    patch.setattr(linking, "end_wish", lambda fold, system: None)
+    """What a create wrote that was answered as refused is folded as if it had been there before us."""
+    patch.setattr(
+        linking, "fold_what_was_refused", lambda fold, sent: linking._fold_differences(fold, fold.change.system)
+    )
 
 
 def authority_swapped(patch: pytest.MonkeyPatch) -> None:
@@ -333,7 +335,7 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "landings half believed": (landings_half_believed, "calm"),
     "twins taken from their persons": (twins_taken_from_their_persons, "twins"),
     "twins claimed late": (twins_claimed_late, "twins"),
-    "refused records taken for strangers": (refused_records_taken_for_strangers, "misreported"),
+    "refused records taken for strangers": (refused_records_taken_for_strangers, "misreported_leads"),
     "authority swapped": (authority_swapped, "edits"),
     "feed entries lost": (feed_entries_lost, "edits"),
     "revisions not seen": (revisions_not_seen, "edits"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from schemas.vocabulary import OURSELVES
 from streams.sync.messages import Record
 from tests.sync.playbook import LEAD_ID, MARKETO_ID, Playbook
 
@@ -59,6 +60,23 @@ def test_a_refused_create_of_somebody_who_was_deleted_meanwhile_is_told_and_not_
 
 
 @pytest.mark.parametrize("refused_first", [True, False])
+def test_nothing_waits_for_a_person_who_is_deleted_because_an_update_of_theirs_is_still_unanswered(
+    refused_first: bool,
+) -> None:
+    """That update will make nobody: the lead whose create is refused has nothing left to be made of."""
+    book = Playbook().linked_lead()
+    book.dynamics(jobtitle="Cto", lastname="Lovelace").command()
+    book.deleted("dynamics")
+    create = book.sync_person().to("dynamics")
+    if refused_first:
+        book.answers(create, "refused", code="0x80040333").deleted("marketo")
+    else:
+        book.deleted("marketo").answers(create, "refused", code="0x80040333")
+    assert book.known.marketo.flight is not None
+    assert (book.out, book.known.errors, book.known.dynamics.wish) == ([], {}, None)
+
+
+@pytest.mark.parametrize("refused_first", [True, False])
 def test_an_edit_that_marketo_refused_makes_the_person_again_who_is_deleted_there(refused_first: bool) -> None:
     """Whichever is read first, the refusal or the deletion."""
     book = Playbook().linked_lead()
@@ -77,6 +95,16 @@ def test_what_a_lead_refused_is_sent_to_the_contact_that_it_became() -> None:
     book.answers(book.marketo(jobTitle="Cto").command(), "refused", code="0x80040333")
     assert book.qualified().known.errors == {}
     assert book.contact(jobtitle=None, lastname="Lovelace").to("dynamics").fields == {"jobtitle": "Cto"}
+
+
+def test_a_value_that_was_rewritten_is_no_error_when_both_records_are_gone() -> None:
+    book = Playbook().linked_lead()
+    update = book.dynamics(jobtitle="Cto", lastname="Lovelace").command()
+    book.marketo(who=OURSELVES, revision=update.revision, firstName="Ada")
+    book.lands(book.deleted("dynamics").command())
+    assert list(book.known.errors) == ["rewriting/job_title"]
+    assert book.deleted("marketo").known.errors == {}
+    assert book.kinds()[-1] == "closed"
 
 
 @pytest.mark.parametrize("how", ["deleted", "merged", "let go"])

@@ -62,6 +62,19 @@ def test_what_was_on_its_way_before_the_filters_no_is_what_marketo_holds_in_the_
     assert book.known.at_rest["job_title"] == "Cto"
 
 
+def test_what_corrects_a_late_repeat_is_what_marketo_holds_in_the_end_though_the_filter_says_no_meanwhile() -> None:
+    """And not what the late repeat had brought back, which Marketo held only until then."""
+    book = Playbook().linked_lead()
+    old = book.dynamics(jobtitle="Cto", lastname="Lovelace", revision=1).command()
+    book.lands(book.lands(old).dynamics(jobtitle="Ceo", lastname="Lovelace", revision=1).command())
+    back = book.lands(old).command()
+    assert back.fields == {"jobTitle": "Ceo"}
+    book.dynamics(jobtitle="Secret", revision=1, **NO)
+    book.deleted("dynamics")
+    assert book.lands(back).command().fields == {"microsoftIsDeleted": True}
+    assert book.known.at_rest["job_title"] == "Ceo"
+
+
 def test_what_a_create_in_flight_does_not_carry_stays_back_too() -> None:
     book = Playbook().dynamics(kind="created", lastname="Lovelace", jobtitle="Clerk")
     create = book.command()

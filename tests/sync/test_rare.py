@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.vocabulary import DYNAMICS, OURSELVES
+from schemas.vocabulary import DYNAMICS, MARKETO, OURSELVES
 from streams.policy import default_policy
 from streams.sync.messages import Record
+from streams.sync.person import Wish
 from streams.sync.policy import FieldRule, compiled
 from tests.sync.playbook import CONTACT_ID, LEAD_ID, MARKETO_ID, Playbook
 
@@ -75,6 +76,117 @@ def test_a_refused_deletion_stays_due() -> None:
     assert book.answers(deletion, "refused", code="0x80040265").out == []
     retry = book.happens("requested", LEAD, action="retry").command()
     assert (retry.operation, retry.record) == ("delete", deletion.record)
+
+
+@pytest.mark.parametrize("refused_first", [True, False])
+def test_a_deletion_that_is_due_waits_for_no_update_that_was_refused(refused_first: bool) -> None:
+    """Whichever is read first, the refusal or the deletion: nobody is left who could edit what was refused."""
+    book = Playbook(msgspec.structs.replace(default_policy(), propagate_deletes_to=frozenset({DYNAMICS})))
+    update = book.linked_lead().marketo(jobTitle="Cto").command()
+    if refused_first:
+        book.answers(update, "refused", code="0x80040333").deleted("marketo")
+    else:
+        book.deleted("marketo").answers(update, "refused", code="0x80040333")
+    assert (book.command().operation, book.known.errors) == ("delete", {})
+
+
+def test_a_wish_that_an_older_state_keeps_beside_a_linked_record_ends_with_that_record() -> None:
+    """Nobody asked for a lead since the linked one was made."""
+    winner = {"winner": Record("dynamics", "lead", "winner"), "winner_person_key": "another"}
+    for how, members in (("deleted", {}), ("merged", winner)):
+        book = Playbook().linked_lead()
+        book.known.dynamics.wish = Wish("change-0")
+        book.happens(how, book.record("dynamics"), **members)
+        assert [command.system for command in book.out] == ([MARKETO] if how == "deleted" else [])
+        assert book.known.dynamics.wish is None
+
+
+@pytest.mark.parametrize("edited", [{"jobTitle": "Cto"}, {"jobTitle": None}])
+@pytest.mark.parametrize("edited_first", [True, False])
+def test_what_a_create_wrote_that_was_said_to_be_refused_undoes_no_edit_made_since(
+    edited: dict[str, Any], edited_first: bool
+) -> None:
+    """A second create of the same number is on its way when the first one's row shows: nobody entered what that holds."""
+    book = Playbook().marketo(kind="created", lastName="Lovelace", jobTitle="Clerk")
+    first = book.sync_person().command()
+    if edited_first:
+        book.marketo(**edited)
+    book.answers(first, "refused", code="0x80040237", record=first.record)
+    if not edited_first:
+        book.marketo(**edited)
+    second = book.command()
+    assert (second.creation, second.revision) == (first.creation, 2)
+    assert first.record is not None
+    book.lead_id = first.record.id
+    told = book.lands(first).command()
+    assert told.system == MARKETO
+    assert "jobTitle" not in (told.fields or {})
+    row = {**(first.fields or {}), "revision": first.revision}
+    again = book.answers(second, "conflict", record=first.record, row=book.row(version=1, **row)).command()
+    assert again.fields == {"jobtitle": edited["jobTitle"]}
+    book.lands(again)
+    book.lands(told)
+    assert (book.known.at_rest["job_title"], book.of_kind("collision")) == (edited["jobTitle"], [])
+
+
+def test_what_somebody_entered_in_a_record_that_was_said_to_be_refused_is_an_edit() -> None:
+    book = Playbook().marketo(kind="created", lastName="Lovelace", jobTitle="Clerk", phone="1")
+    first = book.sync_person().command()
+    book.answers(first, "refused", code="0x80040237", record=first.record).marketo(phone="2")
+    second = book.command()
+    told = book.lands(first, who="sam", jobtitle="Cfo").command()
+    assert told.fields is not None
+    assert (told.system, told.fields["jobTitle"]) == (MARKETO, "Cfo")
+    assert book.answers(second, "conflict").command().fields == {"telephone1": "2"}
+
+
+def test_what_a_create_wrote_that_was_said_to_be_refused_is_no_edit_while_an_error_holds_the_next_one_back() -> None:
+    """Its row shows before a second create could go out."""
+    book = Playbook().marketo(kind="created", lastName="Lovelace", jobTitle="Clerk", email="ada@example.com")
+    first = book.sync_person().command()
+    assert first.record is not None
+    book.answers(first, "refused", code="0x80040237", record=first.record)
+    book.lead_id = first.record.id
+    book.marketo(jobTitle="Cto", email="not an address")
+    assert (book.out, list(book.known.errors)) == ([], [DYNAMICS])
+    told = book.lands(first).command()
+    assert told.system == MARKETO
+    assert not {"jobTitle", "email"} & set(told.fields or {})
+    assert book.marketo(email="ada@example.org").to("dynamics").fields == {
+        "jobtitle": "Cto",
+        "emailaddress1": "ada@example.org",
+    }
+
+
+def test_what_somebody_entered_in_a_record_that_was_said_to_be_refused_stands_against_what_was_there_before() -> None:
+    book = Playbook().marketo(kind="created", lastName="Lovelace", jobTitle="Clerk")
+    first = book.sync_person().command()
+    book.answers(first, "refused", code="0x80040237", record=first.record)
+    told = book.lands(first, who="sam", jobtitle="Cfo").to("marketo").fields
+    assert told is not None
+    assert (told["jobTitle"], book.of_kind("collision")) == ("Cfo", [])
+
+
+def test_a_record_with_a_number_of_ours_is_folded_like_any_other_where_nothing_was_ever_sent() -> None:
+    """As when all is read anew: what both hold was there, and differs."""
+    book = Playbook().marketo(kind="created", lastName="Lovelace", jobTitle="Clerk", creation=0)
+    book.dynamics(kind="created", lastname="Lovelace", jobtitle="Cfo", creation=1, revision=3)
+    assert [each.winner for each in book.of_kind("collision")] == [MARKETO]
+
+
+def test_a_second_create_that_covers_an_edit_of_the_person_whom_the_first_one_made_all_the_same_is_undone() -> None:
+    """Marketo's create finds the person by the key, and writes: it stays in flight as an update."""
+    book = Playbook().dynamics(kind="created", lastname="Lovelace", jobtitle="Clerk")
+    first = book.command()
+    book.answers(first, "refused", code="1003")
+    second = book.dynamics(lastname="Lovelace", jobtitle="Cto").command()
+    assert (second.operation, second.creation, second.revision) == ("create", first.creation, 2)
+    told = book.lands(first).command()
+    assert (told.system, told.fields) == (DYNAMICS, {"subject": "(no topic)"})
+    book.marketo(jobTitle="Cfo")
+    assert [each.winner for each in book.of_kind("collision")] == ["marketo"]
+    book.marketo(who=OURSELVES, revision=2, jobTitle="Cto")
+    assert book.to("marketo").fields == {"jobTitle": "Cfo"}
 
 
 def test_what_lands_in_marketo_before_a_contacts_first_row_settles_nothing_that_that_row_will_tell() -> None:

@@ -17,7 +17,7 @@ def written_once_in(system: System, **more: Any) -> Policy:
     """A job title that is there is never updated in this system."""
     policy = default_policy()
     once = msgspec.structs.replace(policy.fields["job_title"], block_updates=frozenset({system}), **more)
-    return compiled("blocked", {**policy.fields, "job_title": once}, policy.rules)
+    return compiled("blocked", {**policy.fields, "job_title": once}, policy.rules, filter_column=policy.filter_column)
 
 
 def test_a_late_repeat_is_written_over_where_the_other_system_is_not_updated_either() -> None:
@@ -94,6 +94,16 @@ def test_a_new_record_gets_what_stood_where_a_field_is_not_blocked() -> None:
     create = book.sync_person().command()
     assert create.fields is not None
     assert create.fields["jobtitle"] == "Cto"
+
+
+def test_what_the_filter_holds_back_is_not_what_stands_where_marketo_is_not_updated() -> None:
+    """When its record is deleted, a new lead gets what Marketo holds."""
+    book = Playbook(written_once_in(MARKETO)).linked_lead(jobTitle="Clerk")
+    book.dynamics(jobtitle="Secret", lastname="Lovelace", new_synctomkto=False)
+    book.lands(book.deleted("dynamics").command())
+    create = book.sync_person().command()
+    assert create.fields is not None
+    assert create.fields["jobtitle"] == "Clerk"
 
 
 def test_an_edit_on_the_receiving_side_of_a_field_that_is_written_once_is_not_said_to_be_overwritten() -> None:
