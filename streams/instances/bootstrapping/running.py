@@ -90,7 +90,9 @@ class Bootstrap:
         """Read both systems, unless they were read. Raises SettingsError, NotAnswered."""
         self.standing = {system: await read_standing(self.settings, system) for system in SYSTEMS}
         self._refuse_what_runs()
-        self._begin_anew_where_asked()
+        source = _source(self.settings, marketo, dynamics)
+        self._refuse_what_is_from_elsewhere(source)
+        self._begin_anew_where_asked(source)
         since = self._since()
         if self.store.note("read") is not None:
             note(f"what was read at {self.store.note('read')} is gone on with; --fresh reads again")
@@ -146,7 +148,20 @@ class Bootstrap:
                     "everything anew all the same, say --again, with both connectors stopped"
                 )
 
-    def _begin_anew_where_asked(self) -> None:
+    def _refuse_what_is_from_elsewhere(self, source: str) -> None:
+        """Record ids mean nothing in another instance, or somebody else. Where no source is noted, nobody can tell: reading again
+        costs time, and people in the wrong instance cannot be taken back.
+        """
+        noted = self.store.note("source")
+        if self.choices.fresh or self.store.note("policy") is None or noted == source:
+            return
+        found = "by an earlier release, which did not note from where" if noted is None else f"from {noted}"
+        raise SettingsError(
+            f"--state {self.choices.state}: what lies there was read {found}, and this is {source}; --fresh reads again, or "
+            "name another --state"
+        )
+
+    def _begin_anew_where_asked(self, source: str) -> None:
         """Under another policy other columns are read. What is being written is written to its end first."""
         digest, read_under = self.policies.digest_in_force, self.store.note("policy")
         if self.choices.fresh or (read_under not in (None, digest) and not self.is_being_written):
@@ -154,7 +169,9 @@ class Bootstrap:
                 note("the policy in force has changed: everything is read again")
             self.store.forget()
         if self.store.note("policy") is None:
-            self.store.take_note("policy", digest)
+            with self.store.together():
+                self.store.take_note("source", source)
+                self.store.take_note("policy", digest)
 
     def _since(self) -> datetime:
         asked, noted = self.choices.since, self.store.note("since")
@@ -210,6 +227,14 @@ class Bootstrap:
                     so_far(self.store.count(DYNAMICS))
         finally:
             await client.close()
+
+
+def _source(settings: Settings, marketo: MarketoConnection, dynamics: DynamicsConnection) -> str:
+    """Where people are read, and for which topics: in words, and the same for the same places."""
+    return (
+        f"Marketo {marketo.url.casefold()}, Dynamics {dynamics.url.casefold()} of tenant {dynamics.tenant.casefold()}, "
+        f"for topics with the prefix {settings.prefix!r}"
+    )
 
 
 def _counted(lines: Iterator[PlanLine], so_far: Callable[[int], None]) -> Iterator[PlanLine]:

@@ -1,0 +1,88 @@
+"""What a later start of a bootstrap finds in its state folder, and in the two systems, when it goes on."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from schemas.vocabulary import SYSTEMS
+from streams.instances.bootstrapping.store import Store
+from streams.instances.bootstrapping.writing import Writing
+from streams.settings import Security, Settings, SettingsError
+from tests.instances.bootstrap_scene import Scene, scene_of
+
+pytestmark = pytest.mark.kafka
+
+
+def installation(kafka: str) -> Settings:
+    """One that nobody else uses."""
+    return Settings(kafka, f"test-{uuid.uuid4().hex[:8]}.", security=Security())
+
+
+@pytest.fixture
+async def scene(kafka: str, tmp_path: Path) -> AsyncIterator[Scene]:
+    """Two systems with nobody in them."""
+    async with scene_of(installation(kafka), tmp_path / "state") as scene:
+        yield scene
+
+
+async def _killed(*_: object) -> None:
+    raise InterruptedError
+
+
+async def _broken_off(scene: Scene, monkeypatch: pytest.MonkeyPatch, **choices: bool) -> None:
+    """A bootstrap that is killed when the rows are written and the checkpoints are not."""
+    with monkeypatch.context() as patched:
+        patched.setattr(Writing, "_write_gone", _killed)
+        with pytest.raises(InterruptedError):
+            await scene.bootstrap(**choices)
+
+
+@pytest.mark.parametrize("is_being_written", [False, True])
+async def test_people_of_one_instance_are_never_written_into_another(
+    kafka: str, scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_being_written: bool
+) -> None:
+    scene.person(email="sandbox@example.com")
+    if is_being_written:
+        await _broken_off(scene, monkeypatch)
+    else:
+        assert await scene.bootstrap(plan=tmp_path / "plan.csv") == 0
+    async with scene_of(installation(kafka), scene.state) as production:
+        real = production.person(email="real@example.com")
+        with pytest.raises(SettingsError, match=f"was read from Marketo {scene.marketo_here.url}.*--fresh.*--state"):
+            await production.bootstrap()
+        assert (await production.told()).messages == []
+        assert not production.marketo.calls
+        assert await production.bootstrap(fresh=True) == 0
+        told = await production.told()
+        assert [each.record.id for each in told.of(real)] == [real.id]
+        assert {each.fields["email"] for system in SYSTEMS for each in told.changes[system]} == {"real@example.com"}
+
+
+@pytest.mark.parametrize("place", ["marketo.url", "dynamics.url", "tenant", "prefix"])
+async def test_each_part_of_where_it_was_read_counts(
+    scene: Scene, kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    scene.person(email="a@example.com")
+    assert await scene.bootstrap(plan=tmp_path / "plan.csv") == 0
+    async with scene_of(installation(kafka) if place == "prefix" else scene.settings, scene.state) as other:
+        for system in SYSTEMS:
+            if place != f"{system}.url":
+                other.at[system] = scene.at[system]
+        monkeypatch.setattr("tests.instances.bootstrap_scene.TENANT", "tenant-2" if place == "tenant" else "tenant-1")
+        with pytest.raises(SettingsError, match="was read from"):
+            await other.bootstrap()
+
+
+async def test_what_an_earlier_release_read_from_nobody_knows_where_is_read_again(scene: Scene, tmp_path: Path) -> None:
+    scene.person(email="a@example.com")
+    assert await scene.bootstrap(plan=tmp_path / "plan.csv") == 0
+    store = Store.at(scene.state)
+    store.take_note("source", None)
+    store.close()
+    with pytest.raises(SettingsError, match=r"earlier release.*--fresh"):
+        await scene.bootstrap()
+    assert await scene.bootstrap(fresh=True) == 0
