@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from schemas.vocabulary import SYSTEMS
+from schemas.checkpoint import Checkpoint
+from schemas.vocabulary import DYNAMICS, MARKETO, SYSTEMS, System
+from streams.connectors.journal import Entry, Journal
 from streams.instances.bootstrapping.store import Store
 from streams.instances.bootstrapping.writing import Writing
 from streams.settings import Security, Settings, SettingsError
@@ -30,6 +32,10 @@ async def scene(kafka: str, tmp_path: Path) -> AsyncIterator[Scene]:
 
 
 async def _killed(*_: object) -> None:
+    raise InterruptedError
+
+
+def _interrupted(*_: object) -> None:
     raise InterruptedError
 
 
@@ -86,3 +92,49 @@ async def test_what_an_earlier_release_read_from_nobody_knows_where_is_read_agai
     with pytest.raises(SettingsError, match=r"earlier release.*--fresh"):
         await scene.bootstrap()
     assert await scene.bootstrap(fresh=True) == 0
+
+
+async def _checkpoint(scene: Scene, system: System, checkpoint: Checkpoint) -> None:
+    """As a connector of this system leaves it."""
+    journal = Journal(scene.settings, system)
+    await journal.start()
+    await journal.write(Entry(checkpoint=checkpoint))
+    await journal.stop()
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_a_connector_that_has_run_meanwhile_is_not_set_back(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    """Its versions go on above what it has told, and its place stays where it has read; the other one gets its own."""
+    scene.person(email="a@example.com")
+    scene.lead(emailaddress1="a@example.com")
+    if again:
+        assert await scene.bootstrap() == 0
+    first = (await scene.told()).checkpoints[DYNAMICS]
+    scene.dynamics.edit(scene.lead().id, "sam", {"jobtitle": "CEO"}, scene.now)
+    await _broken_off(scene, monkeypatch, again=again)
+    moved = Checkpoint(system=MARKETO, positions={"changes": "later", "ends": "later"}, version=99)
+    await _checkpoint(scene, MARKETO, moved)
+    assert await scene.bootstrap() == 0
+    told = await scene.told()
+    assert told.checkpoints[MARKETO] == moved
+    assert told.checkpoints[DYNAMICS] not in (None, first)
+
+
+async def test_killed_when_all_is_written_it_sets_no_connector_back_either(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.person(email="a@example.com")
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "remove", _interrupted)
+        with pytest.raises(InterruptedError):
+            await scene.bootstrap()
+    moved = {
+        MARKETO: Checkpoint(system=MARKETO, positions={"changes": "later", "ends": "later"}, version=99),
+        DYNAMICS: Checkpoint(system=DYNAMICS, positions={"leads": "later", "contacts": "later"}),
+    }
+    for system, checkpoint in moved.items():
+        await _checkpoint(scene, system, checkpoint)
+    assert await scene.bootstrap() == 0
+    assert (await scene.told()).checkpoints == moved

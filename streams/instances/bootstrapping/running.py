@@ -33,7 +33,7 @@ from streams.instances.bootstrapping.plan import PlanLine, Summary, plan_lines, 
 from streams.instances.bootstrapping.plan_file import plan_file
 from streams.instances.bootstrapping.progress import Steps
 from streams.instances.bootstrapping.store import Store
-from streams.instances.bootstrapping.writing import Writing, Written
+from streams.instances.bootstrapping.writing import Writing, Written, is_being_written
 from streams.instances.connecting import NAMES, asking
 from streams.operating.display import note
 from streams.policies import PolicyBook
@@ -84,7 +84,7 @@ class Bootstrap:
     @property
     def is_being_written(self) -> bool:
         """Whether an earlier start was in the middle of writing."""
-        return self.store.note("writing") is not None
+        return is_being_written(self.store)
 
     async def read(self, marketo: MarketoConnection, dynamics: DynamicsConnection, steps: Steps) -> None:
         """Read both systems, unless they were read. Raises SettingsError, NotAnswered."""
@@ -114,7 +114,6 @@ class Bootstrap:
 
     async def write(self, steps: Steps) -> Written:
         """Do it. Raises TakenOver where a connector starts meanwhile, and what Kafka raises."""
-        self.store.take_note("writing", "yes")
         journals = {system: Journal(self.settings, system) for system in SYSTEMS}
         try:
             for system, journal in journals.items():
@@ -126,13 +125,12 @@ class Bootstrap:
                     system: stack.enter_context(steps.step(f"written, {NAMES[system]}", self.store.count(system)))
                     for system in SYSTEMS
                 }
-                checkpoint = self.standing[MARKETO][1]
                 written = await Writing(
                     self.store,
                     self.policies.in_force,
                     journals,
+                    {system: checkpoint for system, (_, checkpoint) in self.standing.items()},
                     lambda system, records: bars[system](records),
-                    marketo_version=0 if checkpoint is None else checkpoint.version,
                 ).write()
         finally:
             for journal in journals.values():
