@@ -138,3 +138,32 @@ async def test_killed_when_all_is_written_it_sets_no_connector_back_either(
         await _checkpoint(scene, system, checkpoint)
     assert await scene.bootstrap() == 0
     assert (await scene.told()).checkpoints == moved
+
+
+async def test_a_qualified_lead_whose_contact_is_gone_is_nobodys(scene: Scene) -> None:
+    """Nothing can be written to it: whoever is in Marketo with its address, or its key, is not linked to it."""
+    persons = scene.person(email="q@example.com"), scene.person(email="j@example.com", jobTitle="CTO")
+    jane = scene.lead(kind="contact", emailaddress1="j@example.com")
+    leads = [scene.lead(emailaddress1=each) for each in ("q@example.com", "j@example.com", "alone@example.com")]
+    for lead in leads:
+        scene.dynamics.delete(scene.dynamics.qualify(lead.id, "sam", scene.now).id, "sam", scene.now)
+    assert await scene.bootstrap() == 0
+    told = await scene.told()
+    assert [told.of(lead) for lead in leads] == [[], [], []]
+    assert {told.known[DYNAMICS].get(lead.id).state for lead in leads} == {"closed"}  # type: ignore[union-attr]
+    assert [each.kind for each in told.of(persons[0])] == ["created"]
+    assert [each.kind for each in told.of(jane)] == ["linked", "created"]
+    assert not [each for each in told.folded().commands if each.operation == "create"]
+
+
+async def test_again_tells_that_a_lead_is_gone_that_was_qualified_and_has_no_contact(scene: Scene) -> None:
+    gone, twice = scene.lead(emailaddress1="g@example.com"), scene.lead(emailaddress1="t@example.com")
+    assert await scene.bootstrap() == 0
+    scene.dynamics.delete(scene.dynamics.qualify(gone.id, "sam", scene.now).id, "sam", scene.now)
+    contact = scene.dynamics.qualify(twice.id, "sam", scene.now)
+    scene.dynamics.merge(contact.id, scene.lead(kind="contact").id, "sam", scene.now)
+    assert await scene.bootstrap(again=True) == 0
+    told = await scene.told()
+    assert [each.kind for each in told.of(gone)] == ["created", "deleted"]
+    assert [each.kind for each in told.of(twice)] == ["created"]
+    assert told.known[DYNAMICS].get(gone.id).state == "closed"  # type: ignore[union-attr]

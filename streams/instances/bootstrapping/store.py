@@ -200,12 +200,10 @@ class Store:
         """The same, read."""
         return tuple(each for (each,) in self.db.execute("SELECT id FROM gone WHERE system = ? ORDER BY id", (system,)))
 
-    def contact_of(self, lead_id: str) -> ReadRecord | None:
-        """The contact that a lead became."""
-        asked = """SELECT state, person, body FROM records
-            WHERE system = 'dynamics' AND stream = ? AND type = 'contact' AND state = 'living'"""
-        found = self.db.execute(asked, (lead_id,)).fetchall()
-        return _read(found[0]) if len(found) == 1 else None
+    def contacts_of(self, lead_id: str) -> tuple[ReadRecord, ...]:
+        """What a lead became: the contacts that name it, living or not."""
+        asked = "SELECT state, person, body FROM records WHERE system = 'dynamics' AND stream = ? AND type = 'contact'"
+        return tuple(map(_read, self.db.execute(asked, (lead_id,))))
 
     def records(self, system: System) -> Iterator[ReadRecord]:
         """All records of a system, stream by stream, by id; what is closed comes after what lives."""

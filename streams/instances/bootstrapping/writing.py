@@ -155,8 +155,7 @@ class Writing:
         """A contact that was set aside is told by nobody, and so is what it came from."""
         if record.master is not None:
             return told_of_closed(record, held, winner=self._winner(record.master))
-        contact = self._store.contact_of(record.id)
-        return told_of_closed(record, held, None if contact is None else contact.record)
+        return told_of_closed(record, held, self._store.contacts_of(record.id))
 
     def _winner(self, record_id: str) -> Winner | None:
         """None where it is gone too: then there is nothing to point to."""
