@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -133,12 +133,12 @@ class Store:
         self.db.close()
 
     def remove(self) -> None:
-        """Close it and take it away; the folder too, where nothing else lies in it."""
+        """Close it and take it away; the folder too, where nothing else lies in it and it may be: it can be a mount, or `.`."""
         self.is_open = False
         self.db.close()
         for suffix in ("", "-wal", "-shm"):
             (self.folder / f"{FILE}{suffix}").unlink(missing_ok=True)
-        if not any(self.folder.iterdir()):
+        with suppress(OSError):
             self.folder.rmdir()
 
     @contextmanager
