@@ -7,6 +7,7 @@ but wait for it, since a worker that recovers is at work.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -23,6 +24,13 @@ PORT_MAX = 65_535
 LINE_BYTES_MAX = 8_190
 CLOSE_SECONDS = 1.0
 """How long a scrape that is under way may take when the worker stops."""
+
+CONNECTIONS_MAX = 200
+"""Of one port: whoever holds them open leaves the process the files that it needs, of 256 at the least."""
+
+HEADER_SECONDS_MAX = 10.0
+IDLE_SECONDS_MAX = 75.0
+"""Between two requests: longer than proxies keep a connection, so that none is closed under a call."""
 
 Ready = Callable[[], str | None]
 
@@ -56,21 +64,60 @@ async def listening(
 ) -> AsyncIterator[int]:
     """Serve an application until left; yields the port. Raises SettingsError, which says `what` cannot be, and the option.
 
-    `line_bytes_max`: of a request line and a header.
+    `line_bytes_max`: of a request line and a header. Connections are bounded in number, and in the time until they ask for something.
     """
+    silent: set[object] = set()
+
+    @web.middleware
+    async def noted(request: web.Request, handler: Callable[..., Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+        silent.discard(request.protocol)
+        return await handler(request)
+
+    application.middlewares.insert(0, noted)
     runner = web.AppRunner(
         application,
         access_log=None,
         shutdown_timeout=CLOSE_SECONDS,
+        keepalive_timeout=IDLE_SECONDS_MAX,
         max_line_size=line_bytes_max,
         max_field_size=line_bytes_max,
     )
     await runner.setup()
+    assert runner.server is not None
     try:
-        await _listen(runner, host, port, what, option)
-        yield runner.addresses[0][1]
+        server = await _listen(_door(runner.server, silent), host, port, what, option)
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
     finally:
         await runner.cleanup()
+
+
+class _Full(asyncio.Protocol):
+    """A connection too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
+def _door(server: web.Server, silent: set[object]) -> Callable[[], asyncio.Protocol]:
+    """Makes the connections. `silent`: those that have sent no whole header yet."""
+
+    def close_if_silent(connection: web.RequestHandler) -> None:
+        if connection in silent:
+            silent.discard(connection)
+            connection.force_close()
+
+    def connected() -> asyncio.Protocol:
+        if len(server.connections) >= CONNECTIONS_MAX:
+            return _Full()
+        connection = server()
+        silent.add(connection)
+        asyncio.get_running_loop().call_later(HEADER_SECONDS_MAX, close_if_silent, connection)
+        return connection
+
+    return connected
 
 
 def _application(metrics: Measured, ready: Ready) -> web.Application:
@@ -85,11 +132,11 @@ def _application(metrics: Measured, ready: Ready) -> web.Application:
     return application
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int, what: str, option: str) -> None:
+async def _listen(door: Callable[[], asyncio.Protocol], host: str, port: int, what: str, option: str) -> asyncio.Server:
     try:
         if not 0 <= port <= PORT_MAX:  # uvloop would take it modulo 65,536
             raise OverflowError(f"ports go up to {PORT_MAX}")
-        await web.TCPSite(runner, host, port).start()
+        return await asyncio.get_running_loop().create_server(door, host, port)
     except (OSError, OverflowError) as error:
         raise SettingsError(
             f"{what} on {host}:{port}: {_reason(error)}; name another with {option} (0: a free one) or --host"

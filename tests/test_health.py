@@ -152,6 +152,48 @@ async def test_the_port_is_free_again_at_the_end() -> None:
         assert again.number == number
 
 
+async def open_connections(port: Port, count: int, sent: bytes) -> list[asyncio.StreamReader]:
+    """So many that have sent this, and wait."""
+    readers = []
+    for _ in range(count):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port.number)
+        writer.write(sent)
+        readers.append(reader)
+    return readers
+
+
+async def test_a_connection_that_asks_for_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that sends no whole header in time; one that has asked may go on asking."""
+    monkeypatch.setattr("streams.health.HEADER_SECONDS_MAX", 0.3)
+    async with serving() as port, asyncio.timeout(10):
+        request = b"GET /health/live HTTP/1.1\r\nHost: probe\r\n\r\n"
+        reader, writer = await asyncio.open_connection("127.0.0.1", port.number)
+        writer.write(request)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        for sent in (b"", b"GET / HTTP/1.1\r\nHost: "):
+            for each in await open_connections(port, 3, sent):
+                assert await each.read() == b""
+        await reader.readuntil(b"live\n")
+        writer.write(request)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
+async def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One too many is closed at once; the others are still answered, and there is room again when they are gone."""
+    monkeypatch.setattr("streams.health.CONNECTIONS_MAX", 3)
+    async with serving() as port, asyncio.timeout(10):
+        opened = [await asyncio.open_connection("127.0.0.1", port.number) for _ in range(3)]
+        [one_too_many] = await open_connections(port, 1, b"")
+        assert await one_too_many.read() == b""
+        opened[0][1].write(b"GET /health/live HTTP/1.1\r\nHost: probe\r\n\r\n")
+        assert (await opened[0][0].readline()).startswith(b"HTTP/1.1 200")
+        for _, writer in opened:
+            writer.close()
+            await writer.wait_closed()
+        assert (await port.get("/health/live"))[0] == 200
+
+
 REFUSED = {
     "a port that no machine has": (replace(SETTINGS, port=65_536), "ports go up to 65535"),
     "a host that has no address": (replace(SETTINGS, host="nowhere.invalid"), r"nowhere\.invalid:0"),

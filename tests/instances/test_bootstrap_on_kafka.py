@@ -292,6 +292,7 @@ async def test_a_reading_that_breaks_off_goes_on_where_it_was(scene: Scene, tmp_
 async def _written(scene: Scene, store: Store, stop_after: int | None = None) -> None:
     """Write what was read, and break off after so many records."""
     journals = {system: Journal(scene.settings, system) for system in SYSTEMS}
+    standing: dict[Any, Checkpoint | None] = {}
     done = 0
 
     def so_far(system: Any, records: int) -> None:
@@ -302,9 +303,9 @@ async def _written(scene: Scene, store: Store, stop_after: int | None = None) ->
 
     for system, journal in journals.items():
         await journal.start()
-        journal.known, _ = await read_standing(scene.settings, system)
+        journal.known, standing[system] = await read_standing(scene.settings, system)
     try:
-        await Writing(store, default_policy(), journals, so_far, entry_records_max=10).write()
+        await Writing(store, default_policy(), journals, standing, so_far, entry_records_max=10).write()
     finally:
         for journal in journals.values():
             await journal.stop()

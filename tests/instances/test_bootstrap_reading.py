@@ -226,3 +226,10 @@ async def test_the_place_in_the_feed_is_noted_before_anything_is_read(client: Ma
             return await super().create(fields, filters)
 
     await reading(client, store, Watching(), since=NOW - timedelta(days=1)).read()
+
+
+def test_a_state_folder_that_must_stay_is_left_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mount, or the folder that one stands in."""
+    monkeypatch.chdir(tmp_path)
+    Store.at(Path()).remove()
+    assert not [*tmp_path.iterdir()]

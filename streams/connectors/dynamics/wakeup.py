@@ -65,7 +65,8 @@ def wake_up_application(secret: SecretStr, wake: Callable[[], None]) -> web.Appl
 
     async def called(request: web.Request) -> web.Response:
         shown = request.headers.get(SECRET_HEADER) or request.query.get("code", "")
-        if not hmac.compare_digest(shown.encode(), secret.get_secret_value().encode()):
+        # what is no UTF-8 comes as surrogates: in a header escaped bytes, in a query whatever was written there
+        if not hmac.compare_digest(shown.encode("utf-8", "surrogatepass"), secret.get_secret_value().encode()):
             return web.Response(status=401, text="the secret is missing or wrong\n")
         wake()
         return web.Response(status=204)

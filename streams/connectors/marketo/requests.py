@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import re
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -41,6 +42,7 @@ from streams.connectors.marketo.callbacks import Callback, Callbacks, is_callabl
 from streams.connectors.marketo.flow_step import DEFINITION, STATUS, choices, completed, openapi
 from streams.connectors.marketo.persons_now import PersonsOf
 from streams.connectors.options import Options
+from streams.connectors.settings import LOOPBACK
 from streams.health import listening
 from streams.sync.messages import SourceChange
 
@@ -49,6 +51,7 @@ log = logging.getLogger(__name__)
 WEBHOOK = "/marketo/webhooks/sync-person"
 FLOW_STEP = "/marketo/flow-step"
 BODY_BYTES_MAX = 4 * 1024 * 1024
+PORT = re.compile(r":\d*$")
 ANSWER_SECONDS_MAX = 20.0
 """Marketo waits for 30 seconds."""
 
@@ -153,7 +156,12 @@ class SyncPersonServer:
         return _answer(200, found)
 
     async def _openapi(self, request: web.Request) -> web.StreamResponse:
-        return _answer(200, openapi(f"{request.scheme}://{request.host}{FLOW_STEP}"))
+        """Whoever calls from outside has come through the proxy that speaks TLS, and can come in no other way."""
+        host = request.host
+        if not host.isascii():
+            raise NotUnderstood("Host", "is no name of a host", "the one under which Marketo reaches it")
+        scheme = "http" if PORT.sub("", host).strip("[]") in LOOPBACK else "https"
+        return _answer(200, openapi(f"{scheme}://{host}{FLOW_STEP}"))
 
     async def _take(self, people: Sequence[Asked]) -> bool:
         """Whether it is on Kafka. A write that has begun is never broken off."""

@@ -16,7 +16,7 @@ MEANING: Mapping[Action, tuple[str, str]] = {
     "stays_in_marketo": ("only in Marketo", "until a Sync Person asks for a lead"),
     "kept_out": ("kept out", "the sync filter says No"),
     "ambiguous": ("ambiguous", "several could be meant: left alone, see the plan's file"),
-    "closed": ("closed in Dynamics", "merged away, or a lead that became a contact"),
+    "closed": ("closed in Dynamics", "merged away, or a qualified lead"),
     "known": ("known already", "only what is newer is told"),
     "gone": ("gone", "known before and deleted since"),
 }

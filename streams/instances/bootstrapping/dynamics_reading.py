@@ -12,7 +12,7 @@ from typing import Any
 from schemas.vocabulary import DYNAMICS, RecordType
 from streams.connectors.dynamics.client import ANNOTATIONS, DataverseClient, selecting
 from streams.connectors.dynamics.columns import Columns
-from streams.connectors.dynamics.rows import Shown, UnreadableRow, is_tombstone, read_row
+from streams.connectors.dynamics.rows import Shown, Standing, UnreadableRow, is_tombstone, read_row
 from streams.connectors.pacing import Priority
 from streams.instances.bootstrapping.store import ReadRecord, Store
 from streams.settings import SettingsError
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 ROWS_MAX = 5_000
 TRACKING = f"odata.track-changes,odata.maxpagesize={ROWS_MAX},{ANNOTATIONS}"
 KINDS: tuple[RecordType, RecordType] = ("lead", "contact")
+CLOSED: tuple[Standing, ...] = ("merged", "qualified")
 
 
 class DynamicsReading:
@@ -89,7 +90,7 @@ def email_column(policy: Policy, kind: RecordType) -> str:
 
 
 def record_of(shown: Shown, email: str) -> ReadRecord:
-    """A row as it is kept. A record that lost a merge is closed; what a qualified lead became is seen later."""
+    """A row as it is kept. A record that lost a merge is closed, and so is a qualified lead: nothing can be written to it."""
     address = shown.fields.get(email)
     return ReadRecord(
         system=DYNAMICS,
@@ -100,7 +101,7 @@ def record_of(shown: Shown, email: str) -> ReadRecord:
         version=shown.version,
         key=shown.key,
         revision=shown.revision,
-        state="closed" if shown.standing == "merged" else "living",
+        state="closed" if shown.standing in CLOSED else "living",
         master=shown.master_id,
         email=address if isinstance(address, str) else None,
         time=shown.time,

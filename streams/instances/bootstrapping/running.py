@@ -33,7 +33,7 @@ from streams.instances.bootstrapping.plan import PlanLine, Summary, plan_lines, 
 from streams.instances.bootstrapping.plan_file import plan_file
 from streams.instances.bootstrapping.progress import Steps
 from streams.instances.bootstrapping.store import Store
-from streams.instances.bootstrapping.writing import Writing, Written
+from streams.instances.bootstrapping.writing import Writing, Written, is_being_written
 from streams.instances.connecting import NAMES, asking
 from streams.operating.display import note
 from streams.policies import PolicyBook
@@ -84,13 +84,15 @@ class Bootstrap:
     @property
     def is_being_written(self) -> bool:
         """Whether an earlier start was in the middle of writing."""
-        return self.store.note("writing") is not None
+        return is_being_written(self.store)
 
     async def read(self, marketo: MarketoConnection, dynamics: DynamicsConnection, steps: Steps) -> None:
         """Read both systems, unless they were read. Raises SettingsError, NotAnswered."""
         self.standing = {system: await read_standing(self.settings, system) for system in SYSTEMS}
         self._refuse_what_runs()
-        self._begin_anew_where_asked()
+        source = _source(self.settings, marketo, dynamics)
+        self._refuse_what_is_from_elsewhere(source)
+        self._begin_anew_where_asked(source)
         since = self._since()
         if self.store.note("read") is not None:
             note(f"what was read at {self.store.note('read')} is gone on with; --fresh reads again")
@@ -112,7 +114,6 @@ class Bootstrap:
 
     async def write(self, steps: Steps) -> Written:
         """Do it. Raises TakenOver where a connector starts meanwhile, and what Kafka raises."""
-        self.store.take_note("writing", "yes")
         journals = {system: Journal(self.settings, system) for system in SYSTEMS}
         try:
             for system, journal in journals.items():
@@ -124,13 +125,12 @@ class Bootstrap:
                     system: stack.enter_context(steps.step(f"written, {NAMES[system]}", self.store.count(system)))
                     for system in SYSTEMS
                 }
-                checkpoint = self.standing[MARKETO][1]
                 written = await Writing(
                     self.store,
                     self.policies.in_force,
                     journals,
+                    {system: checkpoint for system, (_, checkpoint) in self.standing.items()},
                     lambda system, records: bars[system](records),
-                    marketo_version=0 if checkpoint is None else checkpoint.version,
                 ).write()
         finally:
             for journal in journals.values():
@@ -146,7 +146,20 @@ class Bootstrap:
                     "everything anew all the same, say --again, with both connectors stopped"
                 )
 
-    def _begin_anew_where_asked(self) -> None:
+    def _refuse_what_is_from_elsewhere(self, source: str) -> None:
+        """Record ids mean nothing in another instance, or somebody else. Where no source is noted, nobody can tell: reading again
+        costs time, and people in the wrong instance cannot be taken back.
+        """
+        noted = self.store.note("source")
+        if self.choices.fresh or self.store.note("policy") is None or noted == source:
+            return
+        found = "by an earlier release, which did not note from where" if noted is None else f"from {noted}"
+        raise SettingsError(
+            f"--state {self.choices.state}: what lies there was read {found}, and this is {source}; --fresh reads again, or "
+            "name another --state"
+        )
+
+    def _begin_anew_where_asked(self, source: str) -> None:
         """Under another policy other columns are read. What is being written is written to its end first."""
         digest, read_under = self.policies.digest_in_force, self.store.note("policy")
         if self.choices.fresh or (read_under not in (None, digest) and not self.is_being_written):
@@ -154,7 +167,9 @@ class Bootstrap:
                 note("the policy in force has changed: everything is read again")
             self.store.forget()
         if self.store.note("policy") is None:
-            self.store.take_note("policy", digest)
+            with self.store.together():
+                self.store.take_note("source", source)
+                self.store.take_note("policy", digest)
 
     def _since(self) -> datetime:
         asked, noted = self.choices.since, self.store.note("since")
@@ -210,6 +225,14 @@ class Bootstrap:
                     so_far(self.store.count(DYNAMICS))
         finally:
             await client.close()
+
+
+def _source(settings: Settings, marketo: MarketoConnection, dynamics: DynamicsConnection) -> str:
+    """Where people are read, and for which topics: in words, and the same for the same places."""
+    return (
+        f"Marketo {marketo.url.casefold()}, Dynamics {dynamics.url.casefold()} of tenant {dynamics.tenant.casefold()}, "
+        f"for topics with the prefix {settings.prefix!r}"
+    )
 
 
 def _counted(lines: Iterator[PlanLine], so_far: Callable[[int], None]) -> Iterator[PlanLine]:

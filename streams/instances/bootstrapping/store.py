@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -133,12 +133,12 @@ class Store:
         self.db.close()
 
     def remove(self) -> None:
-        """Close it and take it away; the folder too, where nothing else lies in it."""
+        """Close it and take it away; the folder too, where nothing else lies in it and it may be: it can be a mount, or `.`."""
         self.is_open = False
         self.db.close()
         for suffix in ("", "-wal", "-shm"):
             (self.folder / f"{FILE}{suffix}").unlink(missing_ok=True)
-        if not any(self.folder.iterdir()):
+        with suppress(OSError):
             self.folder.rmdir()
 
     @contextmanager
@@ -200,12 +200,10 @@ class Store:
         """The same, read."""
         return tuple(each for (each,) in self.db.execute("SELECT id FROM gone WHERE system = ? ORDER BY id", (system,)))
 
-    def contact_of(self, lead_id: str) -> ReadRecord | None:
-        """The contact that a lead became."""
-        asked = """SELECT state, person, body FROM records
-            WHERE system = 'dynamics' AND stream = ? AND type = 'contact' AND state = 'living'"""
-        found = self.db.execute(asked, (lead_id,)).fetchall()
-        return _read(found[0]) if len(found) == 1 else None
+    def contacts_of(self, lead_id: str) -> tuple[ReadRecord, ...]:
+        """What a lead became: the contacts that name it, living or not."""
+        asked = "SELECT state, person, body FROM records WHERE system = 'dynamics' AND stream = ? AND type = 'contact'"
+        return tuple(map(_read, self.db.execute(asked, (lead_id,))))
 
     def records(self, system: System) -> Iterator[ReadRecord]:
         """All records of a system, stream by stream, by id; what is closed comes after what lives."""

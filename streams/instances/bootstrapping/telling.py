@@ -91,11 +91,15 @@ def told_of_dynamics(
 
 
 def told_of_closed(
-    record: ReadRecord, known: KnownRecord | None, contact: Record | None = None, winner: Winner | None = None
+    record: ReadRecord,
+    known: KnownRecord | None,
+    contacts: Sequence[ReadRecord] = (),
+    winner: Winner | None = None,
 ) -> Told:
-    """A record that is nobody's any more. `contact`: what a qualified lead became, whose row has been told before.
+    """A record that is nobody's any more. `contacts`: what a qualified lead became; the row of the living one has been told before.
 
-    `winner`: of the merge that it lost. Nobody is told of a merge who never knew the loser.
+    `winner`: of the merge that it lost. Nobody is told of a merge who never knew the loser, nor of the end of a qualified lead
+    whose contact is gone, which counts as deleted.
     """
     members: dict[str, Any] = {
         "change_id": change_id_of(record.id, record.version),
@@ -107,9 +111,13 @@ def told_of_closed(
         "who": record.who,
     }
     changes: list[SourceChange] = []
-    if contact is not None:
-        changes.append(SourceChange(kind="converted", contact=contact, **members))
-    elif winner is not None and known is not None and known.state == "living":
+    living = [each.record for each in contacts if each.state == "living"]
+    was_living = known is not None and known.state == "living"
+    if len(living) == 1:
+        changes.append(SourceChange(kind="converted", contact=living[0], **members))
+    elif was_living and record.master is None and not contacts:
+        changes.append(SourceChange(kind="deleted", **members))
+    elif was_living and winner is not None:
         changes.append(
             SourceChange(kind="merged", winner=winner.record, winner_person_key=winner.person_key, **members)
         )

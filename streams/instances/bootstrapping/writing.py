@@ -33,6 +33,7 @@ ENTRY_RECORDS_MAX = 500
 """Records of one transaction: it ends within seconds, and a crash costs little."""
 
 VERSION = "marketo.version"
+STANDING: Mapping[System, str] = {system: f"{system}.standing" for system in SYSTEMS}
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,15 @@ class Written:
     links: Mapping[System, int]
 
 
+def is_being_written(store: Store) -> bool:
+    """Whether an earlier start has begun to write."""
+    return store.note(VERSION) is not None
+
+
 class Writing:
     """`write` once. `written_so_far(system, records)` is told of progress, records done before counted in.
 
-    `marketo_version`: the last one that a Marketo connector's checkpoint names.
+    `standing`: each system's checkpoint as this start has found it.
     """
 
     def __init__(
@@ -54,24 +60,39 @@ class Writing:
         store: Store,
         policy: Policy,
         journals: Mapping[System, Journal],
+        standing: Mapping[System, Checkpoint | None],
         written_so_far: Callable[[System, int], None] = lambda system, records: None,
         *,
-        marketo_version: int = 0,
         entry_records_max: int = ENTRY_RECORDS_MAX,
     ) -> None:
         self._store, self._policy, self._journals, self._written_so_far = store, policy, journals, written_so_far
-        self._last_version, self._entry_records_max = marketo_version, entry_records_max
+        self._standing, self._entry_records_max = standing, entry_records_max
 
     async def write(self) -> Written:
         """Write what is not written yet. Raises TakenOver where a connector was started meanwhile, and what Kafka raises."""
+        if not is_being_written(self._store):
+            self._begin()
         written: dict[System, int] = {}
         links: dict[System, int] = {}
         for system, told in ((MARKETO, self._of_marketo), (DYNAMICS, self._of_dynamics)):
             written[system], links[system] = await self._write(system, told())
         await self._write_gone()
         for system, checkpoint in self._checkpoints().items():
-            await self._journals[system].write(Entry(checkpoint=checkpoint))
+            if self._store.note(STANDING[system]) == _noted(self._standing[system]):
+                await self._journals[system].write(Entry(checkpoint=checkpoint))
         return Written(written, links)
+
+    def _begin(self) -> None:
+        """Note what is the same for every start from now on: the version of Marketo's rows, one above whatever its streams have
+        shown, and the checkpoints. One that is another at the end is of a connector that has run since: it has given higher
+        versions and read further, and what it has told would be lost where its place was set back.
+        """
+        told = max((each.version for each in self._journals[MARKETO].known), default=0)
+        checkpoint = self._standing[MARKETO]
+        with self._store.together():
+            self._store.take_note(VERSION, str(1 + max(told, 0 if checkpoint is None else checkpoint.version)))
+            for system in SYSTEMS:
+                self._store.take_note(STANDING[system], _noted(self._standing[system]))
 
     async def _write(self, system: System, each: Iterable[Told | None]) -> tuple[int, int]:
         """None stands for a record that needs nothing."""
@@ -134,8 +155,7 @@ class Writing:
         """A contact that was set aside is told by nobody, and so is what it came from."""
         if record.master is not None:
             return told_of_closed(record, held, winner=self._winner(record.master))
-        contact = self._store.contact_of(record.id)
-        return told_of_closed(record, held, None if contact is None else contact.record)
+        return told_of_closed(record, held, self._store.contacts_of(record.id))
 
     def _winner(self, record_id: str) -> Winner | None:
         """None where it is gone too: then there is nothing to point to."""
@@ -146,13 +166,7 @@ class Writing:
         return Winner(winner.record, person_key or person_key_of(DYNAMICS, winner.stream))
 
     def _version(self) -> int:
-        """One above whatever Marketo's streams have shown; the same for every start of this bootstrap."""
-        noted = self._store.note(VERSION)
-        if noted is None:
-            told = max((each.version for each in self._journals[MARKETO].known), default=0)
-            noted = str(1 + max(told, self._last_version))
-            self._store.take_note(VERSION, noted)
-        return int(noted)
+        return int(self._store.note(VERSION) or 0)
 
     def _checkpoints(self) -> dict[System, Checkpoint]:
         note = self._store.note
@@ -166,6 +180,10 @@ class Writing:
             MARKETO: Checkpoint(system=MARKETO, positions=marketo, version=self._version()),
             DYNAMICS: checkpoint_of(dynamics),
         }
+
+
+def _noted(checkpoint: Checkpoint | None) -> str | None:
+    return None if checkpoint is None else checkpoint.model_dump_json()
 
 
 def _is_due(version: int, held: KnownRecord | None, pair: Pair | None) -> bool:

@@ -64,11 +64,23 @@ async def test_only_who_knows_the_secret_wakes() -> None:
                 return answer.status
 
         assert [await status(), await status("?code=wrong"), await status(x_leadsync_secret="s3cre")] == [401] * 3
+        assert [await status("?code=%ed%b0%80"), await status("?code=%ff")] == [401] * 2
         assert not woken
         assert [await status("?code=s3cret"), await status(x_leadsync_secret="s3cret")] == [204, 204]
         assert len(woken) == 2
         async with session.get(f"{address}/?code=s3cret") as answer:
             assert answer.status == 405
+
+
+async def test_a_secret_that_is_no_text_is_a_wrong_one() -> None:
+    """In a header any byte may stand."""
+    async with serving(wake_up_application(SecretStr("s3cret"), lambda: None)) as address:
+        host, _, port = address.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nx-leadsync-secret: \xff\xfe\r\nContent-Length: 0\r\n\r\n")
+        async with asyncio.timeout(5):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 401")
+        writer.close()
 
 
 async def test_nothing_is_listened_for_without_a_secret() -> None:

@@ -391,6 +391,25 @@ async def test_the_flow_step_tells_marketo_what_it_is() -> None:
     assert {"/submitAsyncAction", "/getServiceDefinition", "/status"} <= set(document["paths"])
 
 
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("sync.example.com", "https://sync.example.com"),
+        ("sync.example.com:8443", "https://sync.example.com:8443"),
+        ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("localhost", "http://localhost"),
+        ("[::1]:8080", "http://[::1]:8080"),
+        ("[::1]", "http://[::1]"),
+        ("no:port", "https://no:port"),
+    ],
+)
+async def test_marketo_is_told_the_address_of_the_proxy_that_speaks_tls(host: str, address: str) -> None:
+    """What arrives here is plain HTTP; only on this machine is it what the caller spoke too."""
+    async with listening() as it:
+        _, document = await it.get(f"{FLOW_STEP}/openapi.json", {"Host": host})
+    assert document["servers"] == [{"url": f"{address}{FLOW_STEP}"}]
+
+
 @pytest.mark.parametrize("url", ["http://169.254.0.1/", "ftp://x", "file:///etc/passwd", None, 7, ""])
 async def test_keys_are_not_sent_just_anywhere(url: Any) -> None:
     """In the clear least of all."""
