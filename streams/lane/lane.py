@@ -155,13 +155,14 @@ class Lane:
             records = [waiting.popleft() for _ in range(min(before, records_max))]
             self._in_hand_bytes = bytes_about * len(records) // before
             return records
-        records = []
+        records, taken = [], 0
         while waiting and len(records) < records_max:
-            room -= _size(waiting[0])
-            if room < 0 and records:
+            size = _size(waiting[0])
+            if records and taken + size > room:
                 break
+            taken += size
             records.append(waiting.popleft())
-        self._in_hand_bytes = min(sum(map(_size, records)), bytes_about) if waiting else bytes_about
+        self._in_hand_bytes = min(taken, bytes_about) if waiting else bytes_about
         return records
 
     def _finish(self, batch: Batch, result: BatchResult, handle_seconds: float, commit_seconds: float) -> None:

@@ -271,6 +271,17 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
+async def halted_in_a_commit(bench: Bench) -> None:
+    """Halt the lane while the broker has not answered its commit yet: it waits for that."""
+    async with asyncio.timeout(10):
+        await bench.broker.begun.wait()
+    halting = asyncio.create_task(bench.lane.halt())
+    await turns()
+    assert not halting.done()
+    bench.broker.open.set()
+    await halting
+
+
 async def test_what_waits_is_cut_into_batches_by_records_and_bytes() -> None:
     """Chunks that wait are merged; a record larger than a batch goes alone."""
     bench = Bench()
@@ -318,12 +329,7 @@ async def test_halting_finishes_a_begun_transaction_and_drops_what_waits() -> No
     bench.broker.open.clear()
     lane = bench.start()
     accepted(lane, [record(n) for n in range(6)])
-    await bench.broker.begun.wait()
-    halting = asyncio.create_task(lane.halt())
-    await turns()
-    assert not halting.done()
-    bench.broker.open.set()
-    await halting
+    await halted_in_a_commit(bench)
     assert [offset for _, _, offset in bench.broker.commits] == [3]
     assert values(lane) == {b"last": b"v"}
     assert lane.waiting_records == 0
@@ -399,14 +405,8 @@ async def test_halting_waits_for_a_commit_of_nothing_new_too() -> None:
     bench = Bench(settings=replace(SETTINGS, idle_commit_seconds=0.001))
     bench.lane.position = 7
     bench.broker.open.clear()
-    lane = bench.start()
-    async with asyncio.timeout(10):
-        await bench.broker.begun.wait()
-    halting = asyncio.create_task(lane.halt())
-    await turns()
-    assert not halting.done()
-    bench.broker.open.set()
-    await halting
+    bench.start()
+    await halted_in_a_commit(bench)
     assert bench.broker.commits == [([], {}, 7)]
 
 

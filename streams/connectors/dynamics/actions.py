@@ -11,6 +11,7 @@ from streams.connectors.dynamics.client import DataverseClient, WebRow
 from streams.connectors.dynamics.decisions import closed
 from streams.connectors.dynamics.reading import Reading, record_of
 from streams.connectors.dynamics.relations import Relations
+from streams.connectors.dynamics.rows import Shown
 from streams.connectors.dynamics.telling import Telling
 from streams.connectors.dynamics.verdict import may_pass
 from streams.connectors.dynamics.waiting import Waiting
@@ -31,6 +32,10 @@ QUALIFYING = {
 
 Attempt = Callable[[Refused | None], Awaitable[list[ApplyResult]]]
 """Reads, judges and calls, once; told what the last one was refused with."""
+Ended = Callable[[Shown, Record | None], Awaitable[list[ApplyResult]]]
+"""What is answered of a record that is open no more, and the contact that it became."""
+Act = Callable[[Shown], Awaitable[list[ApplyResult]]]
+"""The call on an open record, and what is answered of it."""
 
 
 class Actions:
@@ -44,13 +49,39 @@ class Actions:
 
     async def qualify(self, command: ApplyCommand, priority: Priority) -> list[ApplyResult]:
         """It writes none of our fields: a lead that is qualified already has been qualified."""
-        return await self._see_through(command, QUALIFY_ENDPOINT, partial(self._qualify, command, priority))
+        record = record_of(command)
+
+        async def ended(shown: Shown, contact: Record | None) -> list[ApplyResult]:
+            if contact is None:
+                return [closed(command, shown, None)]
+            await self._tell([record, contact], priority)
+            return [answers.superseded(command, contact)]
+
+        async def act(_shown: Shown) -> list[ApplyResult]:
+            target = f"leads({record.id})/Microsoft.Dynamics.CRM.QualifyLead"
+            made = _contact_in(await self._client.post(target, QUALIFYING, priority=priority))
+            contact = made or await self._contact(record, priority)
+            if contact is None:
+                raise OutcomeUnknown("the lead is qualified and no contact is to be seen")
+            await self._tell([record, contact], priority)
+            return [answers.created(command, contact)]
+
+        return await self._see_through(command, QUALIFY_ENDPOINT, partial(self._attempt, command, priority, ended, act))
 
     async def delete(self, command: ApplyCommand, priority: Priority) -> list[ApplyResult]:
         """Only under the delete policy. It lands by its tombstone, which is told at once."""
-        columns = await self._reading.columns(command)
-        attempt = partial(self._delete, command, priority, columns.entity_set)
-        return await self._see_through(command, f"DELETE {columns.entity_set}(id)", attempt)
+        record, entity_set = record_of(command), (await self._reading.columns(command)).entity_set
+
+        async def ended(shown: Shown, contact: Record | None) -> list[ApplyResult]:
+            return [closed(command, shown, contact)]
+
+        async def act(shown: Shown) -> list[ApplyResult]:
+            await self._client.delete(entity_set, record.id, priority=priority)
+            await self._telling.tell([shown], [record], priority=priority)
+            return []
+
+        attempt = partial(self._attempt, command, priority, ended, act)
+        return await self._see_through(command, f"DELETE {entity_set}(id)", attempt)
 
     async def _see_through(self, command: ApplyCommand, endpoint: str, attempt: Attempt) -> list[ApplyResult]:
         """Try until it is known what became of it. What is forbidden waits at once, what nobody knows the outcome of after a few tries."""
@@ -76,42 +107,18 @@ class Actions:
         finally:
             self._client.caller.well(endpoint)
 
-    async def _qualify(self, command: ApplyCommand, priority: Priority, refused: Refused | None) -> list[ApplyResult]:
-        record = record_of(command)
-        shown = await self._reading.of(command, priority)
-        if shown is None:
-            return [answers.gone_deleted(command)]
-        if shown.standing != "open":
-            contact = await self._contact(record, priority) if shown.standing == "qualified" else None
-            if contact is None:
-                return [closed(command, shown, None)]
-            await self._tell([record, contact], priority)
-            return [answers.superseded(command, contact)]
-        if refused is not None:
-            return [answers.refused_by(command, refused)]
-        target = f"leads({record.id})/Microsoft.Dynamics.CRM.QualifyLead"
-        made = _contact_in(await self._client.post(target, QUALIFYING, priority=priority))
-        contact = made or await self._contact(record, priority)
-        if contact is None:
-            raise OutcomeUnknown("the lead is qualified and no contact is to be seen")
-        await self._tell([record, contact], priority)
-        return [answers.created(command, contact)]
-
-    async def _delete(
-        self, command: ApplyCommand, priority: Priority, entity_set: str, refused: Refused | None
+    async def _attempt(
+        self, command: ApplyCommand, priority: Priority, ended: Ended, act: Act, refused: Refused | None
     ) -> list[ApplyResult]:
-        record = record_of(command)
         shown = await self._reading.of(command, priority)
         if shown is None:
             return [answers.gone_deleted(command)]
         if shown.standing != "open":
-            contact = await self._contact(record, priority) if shown.standing == "qualified" else None
-            return [closed(command, shown, contact)]
+            contact = await self._contact(shown.record, priority) if shown.standing == "qualified" else None
+            return await ended(shown, contact)
         if refused is not None:  # a 404, too, may have been about something else
             return [answers.refused_by(command, refused)]
-        await self._client.delete(entity_set, record.id, priority=priority)
-        await self._telling.tell([shown], [record], priority=priority)
-        return []
+        return await act(shown)
 
     async def _contact(self, lead: Record, priority: Priority) -> Record | None:
         return await self._relations.contact_of(lead.id, priority)

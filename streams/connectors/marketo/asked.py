@@ -18,7 +18,7 @@ from schemas.vocabulary import MARKETO, RecordType
 from streams.connectors.known import KnownRecords
 from streams.connectors.marketo.answers import person
 from streams.connectors.marketo.entries import time_of, value_of
-from streams.connectors.marketo.names import KEY_FIELD, OUR_FIELDS
+from streams.connectors.marketo.names import KEY_FIELD, OUR_FIELDS, UPDATED_AT
 from streams.connectors.marketo.rows import Ours, ours_in, row_of, without_ours
 from streams.sync.messages import SourceChange, Value
 
@@ -66,7 +66,7 @@ def is_to_be_looked_up(asked: Asked, known: KnownRecords) -> bool:
 
 def as_it_is(asked: Asked, person: Mapping[str, Any], columns: Sequence[str]) -> Asked:
     """With the person as REST gives it, in place of what was sent along."""
-    row, updated_at = row_of(person, columns), time_of(person.get("updatedAt"))
+    row, updated_at = row_of(person, columns), time_of(person.get(UPDATED_AT))
     view = None if updated_at is None else without_ours(row)
     return replace(asked, view=view, updated_at=updated_at, ours=ours_in(row))
 

@@ -8,7 +8,7 @@ the deletions are read: somebody may have deleted meanwhile what an earlier try 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -16,12 +16,12 @@ import msgspec
 from streams.connectors.journal import Journal
 from streams.connectors.lanes import Given
 from streams.connectors.marketo.answers import Said, person
-from streams.connectors.marketo.client import Json, MarketoClient
+from streams.connectors.marketo.client import MarketoClient
 from streams.connectors.marketo.looking_up import looked_up
 from streams.connectors.marketo.names import KEY_FIELD, OUR_FIELDS, REVISION_FIELD
 from streams.connectors.marketo.patience import Patience
 from streams.connectors.marketo.rows import revision_shown
-from streams.connectors.marketo.sending import EXISTS, SEVERAL, Rounds, Verdict
+from streams.connectors.marketo.sending import EXISTS, SEVERAL, Rounds, Verdict, lead_writes
 from streams.connectors.marketo.twins import Twins
 from streams.connectors.marketo.unseen import Unseen
 from streams.connectors.marketo.updating import Updating
@@ -51,11 +51,7 @@ class Creating:
 
     async def create(self, given: Sequence[Given], said: Said, priority: Priority) -> None:
         """Each is answered, or found and updated; waits for as long as it takes."""
-
-        async def send(records: Sequence[Mapping[str, Any]]) -> list[Json]:
-            return await self._client.write_leads("createOnly", KEY_FIELD, records, priority)
-
-        rounds = Rounds(send, lambda: self._client.takes_writes(priority), self._patience)
+        rounds = lead_writes(self._client, "createOnly", KEY_FIELD, self._patience, priority)
         taken, claiming, pause_for_the_index = Counter[str](), self._twins.claiming(priority), self._patience.begin()
         left = {each.command.command_id: each.command for each in given if not self._is_gone(each.command, said)}
         since = {each.command.command_id: self._unseen.first_tried(each.maybe_done) for each in given}

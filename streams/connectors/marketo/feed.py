@@ -30,7 +30,7 @@ from streams.connectors.marketo.columns import Columns
 from streams.connectors.marketo.entries import FeedEntry, time_of
 from streams.connectors.marketo.lagging import RowRead, split_waiting
 from streams.connectors.marketo.late_writes import LateWrites
-from streams.connectors.marketo.names import DELETE_LEAD, KEY_FIELD, MERGE_LEADS, OUR_FIELDS
+from streams.connectors.marketo.names import DELETE_LEAD, KEY_FIELD, MERGE_LEADS, OUR_FIELDS, UPDATED_AT
 from streams.connectors.marketo.reading import PagesRead, without_repeats
 from streams.connectors.marketo.rows import row_of
 from streams.connectors.marketo.writes import split_open
@@ -56,8 +56,6 @@ COMMIT_IDLE_SECONDS = 6 * 3_600.0
 
 GAP_SECONDS = 89 * 86_400.0
 """Marketo forgets changes of values after 90 days: from then on nobody would see that some are missing."""
-
-UPDATED_AT = "updatedAt"
 
 READ_AT = "read_at"
 """Beside the two positions: when they were read (RFC 3339)."""

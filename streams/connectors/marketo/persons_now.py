@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from streams.connectors.marketo.client import Json, MarketoClient
-from streams.connectors.marketo.names import OUR_FIELDS
+from streams.connectors.marketo.names import OUR_FIELDS, UPDATED_AT
 from streams.connectors.rest import CallFailed
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def persons_in(client: MarketoClient, seconds_max: float = LOOK_SECONDS_MAX) -> 
     async def persons_of(ids: Sequence[str], columns: Sequence[str]) -> Mapping[str, Json]:
         try:
             async with asyncio.timeout(seconds_max):
-                rows = await client.leads_by("id", ids, ["id", "updatedAt", *columns, *OUR_FIELDS])
+                rows = await client.leads_by("id", ids, ["id", UPDATED_AT, *columns, *OUR_FIELDS])
         except (CallFailed, TimeoutError) as error:
             log.warning("who persons are was not found out in time: %s", str(error) or type(error).__name__)
             return {}

@@ -17,9 +17,11 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from streams.connectors.marketo.client import MarketoClient
 from streams.connectors.marketo.codes import is_about_the_body, meaning_of
 from streams.connectors.marketo.names import LEADS_MAX
 from streams.connectors.marketo.patience import Patience
+from streams.connectors.pacing import Priority
 from streams.connectors.rest import OutcomeUnknown, Refused
 
 log = logging.getLogger(__name__)
@@ -116,6 +118,17 @@ class Rounds:
                 load.append(name)
                 size += length
             yield load
+
+
+def lead_writes(
+    client: MarketoClient, action: str, lookup_field: str, patience: Patience, priority: Priority
+) -> Rounds:
+    """Rounds of what `write_leads` takes."""
+
+    async def send(records: Sequence[Input]) -> list[dict[str, Any]]:
+        return await client.write_leads(action, lookup_field, records, priority)
+
+    return Rounds(send, lambda: client.takes_writes(priority), patience)
 
 
 async def _sent(records: Sequence[Input], send: Send) -> list[Verdict]:

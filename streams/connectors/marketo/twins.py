@@ -7,7 +7,7 @@ on the feed tells whom the record stands for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from schemas.identity import key_of
 from streams.connectors.marketo.answers import Said, person
@@ -16,7 +16,7 @@ from streams.connectors.marketo.looking_up import looked_up
 from streams.connectors.marketo.names import KEY_FIELD, OUR_FIELDS, REVISION_FIELD
 from streams.connectors.marketo.patience import Patience
 from streams.connectors.marketo.rows import Ours, ours_in, row_of, without_ours
-from streams.connectors.marketo.sending import NOT_FOUND, Rounds
+from streams.connectors.marketo.sending import NOT_FOUND, Rounds, lead_writes
 from streams.connectors.pacing import Priority
 from streams.sync.messages import ApplyCommand, Row, Value
 
@@ -48,11 +48,7 @@ class Twins:
 
     def claiming(self, priority: Priority) -> Rounds:
         """For the creates of one wave: how our key is written to the twins of all its rounds."""
-
-        async def send(records: Sequence[Mapping[str, Any]]) -> list[Json]:
-            return await self._client.write_leads("updateOnly", "id", records, priority)
-
-        return Rounds(send, lambda: self._client.takes_writes(priority), self._patience)
+        return lead_writes(self._client, "updateOnly", "id", self._patience, priority)
 
     async def take(self, left: dict[str, ApplyCommand], claiming: Rounds, said: Said, priority: Priority) -> set[str]:
         """Answer `linked`, with its row, where there is a twin who stands for nobody else yet; the oldest of several.

@@ -17,7 +17,7 @@ from streams.connectors.marketo.late_writes import LateWrites
 from streams.connectors.marketo.names import KEY_FIELD, OUR_FIELDS, REVISION_FIELD
 from streams.connectors.marketo.patience import Patience
 from streams.connectors.marketo.rows import Ours, ours_in
-from streams.connectors.marketo.sending import NOT_FOUND, Rounds, Send, Verdict
+from streams.connectors.marketo.sending import NOT_FOUND, Rounds, Verdict, lead_writes
 from streams.connectors.pacing import Priority
 from streams.sync.messages import ApplyCommand
 
@@ -36,11 +36,8 @@ class Updating:
 
     async def update(self, given: Sequence[Given], said: Said, priority: Priority) -> None:
         """An id that Marketo does not know is gone; a record at the revision is left as it is."""
-
-        async def send(records: Sequence[Record]) -> list[Json]:
-            return await self._client.write_leads("updateOnly", "id", records, priority)
-
-        given, rounds = self._left(given, said), self._rounds(send, priority)
+        rounds = lead_writes(self._client, "updateOnly", "id", self._patience, priority)
+        given = self._left(given, said)
         commands = [each.command for each in given]
         doubtful = [each.command for each in given if each.maybe_done]
         while commands:
@@ -66,9 +63,6 @@ class Updating:
             commands = self._take(commands, verdicts, said)
             if commands:
                 await rounds.pause()
-
-    def _rounds(self, send: Send, priority: Priority) -> Rounds:
-        return Rounds(send, lambda: self._client.takes_writes(priority), self._patience)
 
     def _left(self, given: Sequence[Given], said: Said) -> list[Given]:
         """Without those that are known to be done, and those that name no record."""
