@@ -11,6 +11,7 @@ import asyncio
 from pathlib import Path
 
 from streams.broker import LocalBroker
+from streams.demo.evidence import keep_evidence
 from streams.demo.fleet import WorkerFailed
 from streams.demo.playing import Playing
 from streams.demo.progress import Progress
@@ -31,7 +32,7 @@ class Demo:
     """One run, on topics of its own. `progress` may be asked at any time. `broker`: where it is the demo's own."""
 
     def __init__(self, settings: Settings, plan: Plan, folder: Path, broker: LocalBroker | None = None) -> None:
-        self._stage = set_stage(settings, plan, folder, broker)
+        self._stage, self._folder = set_stage(settings, plan, folder, broker), folder
         self._playing = Playing(self._stage)
 
     async def run(self) -> Summary:
@@ -69,6 +70,9 @@ class Demo:
             tasks = [group.create_task(each) for each in loops]
             course = await self._playing.play()
             summary = await report(stage, course)
+            if not summary.is_alike:
+                people, differences = stage.world.oracle.people, summary.differences
+                await keep_evidence(stage.settings, people, differences, self._folder / "evidence")
             await stage.fleet.stop()
             for task in tasks:
                 task.cancel()
