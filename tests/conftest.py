@@ -10,9 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from streams.broker import LocalBroker
 from tests.broker.in_docker import engine_answers, kafka_in_docker
+
+# How long an example takes says something of the machine; what is slow stands in the benchmarks.
+hypothesis_settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -47,7 +47,7 @@ STRUCTS: dict[type[BaseModel], type[msgspec.Struct]] = {
     **{part: getattr(messages, part.__name__) for part in (Record, Row, CollidingEdit)},
     schemas.KnownRecord: KnownRecord,
 }
-thorough = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+thorough = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 every_contract = pytest.mark.parametrize("model", READERS, ids=lambda model: model.__name__)
 every_struct = pytest.mark.parametrize("model", STRUCTS, ids=lambda model: model.__name__)
 

@@ -34,7 +34,7 @@ WRITTEN = {
     schemas.ApplyCommand: codec.decode_apply_command,
     schemas.Activity: codec.decode_activity,
 }
-thorough = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+thorough = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 both_edges = pytest.mark.parametrize("edges", [BY_MODEL, BY_CODEC], ids=["by model", "by codec"])
 
 

@@ -82,7 +82,7 @@ def test_a_schema_is_valid_in_both_drafts_that_read_it(model: type[Contract]) ->
 
 @every_contract
 @given(data=st.data())
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 def test_the_schema_and_the_model_accept_the_same(model: type[Contract], data: st.DataObject) -> None:
     """But for numbers: a schema knows no difference between 1 and 1.0, and no limit of an integer among numbers."""
     body = data.draw(strategies.bodies(model) | strategies.tampered(model))

@@ -95,6 +95,4 @@ class TwoSystems(RuleBasedStateMachine):
 
 
 TestTwoSystems = TwoSystems.TestCase
-TestTwoSystems.settings = settings(
-    max_examples=150, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestTwoSystems.settings = settings(max_examples=150, stateful_step_count=60, suppress_health_check=list(HealthCheck))
