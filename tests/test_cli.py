@@ -93,6 +93,15 @@ def test_ctrl_c_while_the_command_line_is_imported_is_no_traceback() -> None:
     assert (ended.returncode, ended.stderr) == (130, "")
 
 
+def test_a_full_disk_is_told_in_one_line() -> None:
+    """A recording may be larger than what is left."""
+    with Path("/dev/full").open("wb") as full:
+        asking = [sys.executable, "-m", "streams", "--help"]
+        ended = subprocess.run(asking, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    told = "leadsync: the output cannot be written: No space left on device\n"
+    assert (ended.returncode, ended.stderr) == (2, told)
+
+
 def test_help_waits_for_no_large_import() -> None:
     """Ctrl-C in the first second would meet it, outside of any command: Faust is imported where it is needed."""
     asking = "import sys; from streams.cli import main; sys.argv[1:] = ['worker', '--help']"
