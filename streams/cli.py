@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 from collections.abc import Callable, Coroutine, Mapping
@@ -41,6 +42,7 @@ COMMANDS = {
 
 EX_USAGE = 2
 EX_INTERRUPTED = 130
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 SESSION_MILLISECONDS_MIN, SESSION_MILLISECONDS_MAX = 1_000, 1_800_000
 """The least that `leadsync broker` takes, and the most that any broker takes unless it is told otherwise."""
 
@@ -207,9 +209,12 @@ def main() -> None:
         click.echo(f"leadsync: the broker answered: {type(error).__name__}: {error}", err=True)
         raise SystemExit(EX_USAGE) from None
     except Exception as error:
-        if not isinstance(error, _mendable()):
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            click.echo(f"leadsync: {error.filename or 'the output'} cannot be written: {error.strerror}", err=True)
+        elif isinstance(error, _mendable()):
+            click.echo(f"leadsync: {error}", err=True)
+        else:
             raise
-        click.echo(f"leadsync: {error}", err=True)
         raise SystemExit(EX_USAGE) from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,35 @@ def test_no_command_is_cut_short_in_the_list_of_them() -> None:
     assert [each for each in said if each.endswith("...")] == []
 
 
+def test_every_command_that_is_named_somewhere_is_one() -> None:
+    """With the options that it has: what a message advises, somebody will type."""
+    root = Path(__file__).parents[1]
+    texts = [root / "README.md", root / "docker-compose.yml", *(root / "deploy").glob("*.md")]
+    texts += [path for kind in ("*.py", "*.yaml", "*.md") for path in (root / "streams").rglob(kind)]
+    named = {each for path in texts for each in re.findall(r"`(leadsync [a-z][^`\n]*)`", path.read_text())}
+    assert len(named) > 30
+    assert [each for each in sorted(named) if not _is_understood(each)] == []
+
+
+def _is_understood(line: str) -> bool:
+    command: click.Command | None = cli
+    words = line.removesuffix(" …").split()[1:]
+    while isinstance(command, click.Group):
+        _, words, _ = command.make_parser(click.Context(command)).parse_args(words)
+        command, words = command.get_command(click.Context(command), words[0]) if words else None, words[1:]
+        if not words:
+            return command is not None
+    if command is None:
+        return False
+    try:
+        _, more, _ = command.make_parser(click.Context(command)).parse_args(words)
+    except click.BadOptionUsage:  # an option that is only named has no value
+        return True
+    except click.UsageError:
+        return False
+    return not more
+
+
 @click.command()
 def interrupted() -> None:
     raise KeyboardInterrupt
@@ -91,6 +121,15 @@ def test_ctrl_c_while_the_command_line_is_imported_is_no_traceback() -> None:
     script = f"import sys; from streams.__main__ import main\n{hook}\nsys.meta_path.insert(0, Ctrl()); main()"
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (130, "")
+
+
+def test_a_full_disk_is_told_in_one_line() -> None:
+    """A recording may be larger than what is left."""
+    with Path("/dev/full").open("wb") as full:
+        asking = [sys.executable, "-m", "streams", "--help"]
+        ended = subprocess.run(asking, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    told = "leadsync: the output cannot be written: No space left on device\n"
+    assert (ended.returncode, ended.stderr) == (2, told)
 
 
 def test_help_waits_for_no_large_import() -> None:

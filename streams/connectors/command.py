@@ -1,4 +1,7 @@
-"""`leadsync connector marketo` and `leadsync connector dynamics`."""
+"""`leadsync connector marketo` and `leadsync connector dynamics`.
+
+Settings are checked here, before the connector starts: one that could not run must not take over from the one that does.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 import click
+from pydantic import SecretStr
 
 from schemas.vocabulary import DYNAMICS, MARKETO, System
 from streams.cli import broker_options, run, settings_of
@@ -49,11 +53,13 @@ def marketo(**given: Any) -> None:
 
     Sync Person calls (webhook and flow step) are taken at --listen, with LEADSYNC_MARKETO_WEBHOOK_SECRET or …_FILE.
     """
+    from streams.connectors.marketo.activities import kinds_of
     from streams.connectors.marketo.connector import MarketoConnector
     from streams.connectors.settings import marketo_connection
 
-    connection, options = marketo_connection(os.environ), _options(MARKETO, given)
-    _run(MARKETO, given, lambda *parts: MarketoConnector(connection, options, *parts))
+    connection, kinds = marketo_connection(os.environ), kinds_of(os.environ)
+    options = _options(MARKETO, given, connection.webhook_secret)
+    _run(MARKETO, given, lambda *parts: MarketoConnector(connection, options, kinds, *parts))
 
 
 @connector.command()
@@ -66,7 +72,8 @@ def dynamics(**given: Any) -> None:
     from streams.connectors.dynamics.connector import DynamicsConnector
     from streams.connectors.settings import dynamics_connection
 
-    connection, options = dynamics_connection(os.environ), _options(DYNAMICS, given)
+    connection = dynamics_connection(os.environ)
+    options = _options(DYNAMICS, given, connection.webhook_secret)
     _run(DYNAMICS, given, lambda *parts: DynamicsConnector(connection, options, *parts))
 
 
@@ -76,9 +83,13 @@ def _run(system: System, given: dict[str, Any], build: Build) -> None:
     raise SystemExit(run(run_connector(settings, system, build), settings))
 
 
-def _options(system: System, given: dict[str, Any]) -> Options:
+def _options(system: System, given: dict[str, Any], secret: SecretStr | None) -> Options:
     pace = PACES[system]
     host, port = _listen(given["listen"])
+    if port is not None and secret is None:
+        raise SettingsError(
+            f"--listen needs LEADSYNC_{system.upper()}_WEBHOOK_SECRET or …_FILE: calls must show what stands there"
+        )
     return Options(
         Pace(given["calls"] or pace.calls, pace.window_seconds, given["concurrent"] or pace.concurrent),
         given["start_from"],

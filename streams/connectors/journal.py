@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import msgspec
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 
@@ -99,8 +102,8 @@ MakeEntry = Callable[[KnownRecords], Entry]
 class Journal:
     """Writes entries, one after the other."""
 
-    def __init__(self, settings: Settings, system: System) -> None:
-        self.settings, self.system = settings, system
+    def __init__(self, settings: Settings, system: System, now: Callable[[], float] = time.time) -> None:
+        self.settings, self.system, self._now = settings, system, now
         self.group = group_of(settings, system)
         self.known = KnownRecords(system)
         self.progress = Progress()
@@ -165,7 +168,7 @@ class Journal:
         for stream, change in entry.changes:
             headers = head(change.change_id, SOURCE_CHANGE, self._source, change.time)
             yield f"{self.system}.changes", stream.encode(), encode(change), headers
-        for result in entry.results:
+        for result in map(self._with_its_time, entry.results):
             headers = head(result.result_id, APPLY_RESULT, self._source, result.time)
             yield f"{self.system}.results", result.person_key.encode(), encode(result), headers
         for known in entry.records:
@@ -177,6 +180,13 @@ class Journal:
             body = entry.checkpoint.model_dump_json(exclude_defaults=False).encode()
             headers = head(f"{self.system}/{entry.checkpoint.version}", CHECKPOINT, self._source)
             yield "checkpoints", self.system.encode(), body, headers
+
+    def _with_its_time(self, result: ApplyResult) -> ApplyResult:
+        """A refusal brings no row that shows a time, and who looks into it wants to know when it was."""
+        if result.answer != "refused" or result.time is not None:
+            return result
+        at = datetime.fromtimestamp(int(self._now()), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return msgspec.structs.replace(result, time=at)
 
 
 def group_of(settings: Settings, system: System) -> str:

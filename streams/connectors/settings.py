@@ -56,7 +56,7 @@ def marketo_connection(environment: Mapping[str, str]) -> MarketoConnection:
         _needed(environment, "LEADSYNC_MARKETO_CLIENT_ID"),
         _secret_needed(environment, "LEADSYNC_MARKETO_CLIENT_SECRET"),
         secret(environment, "LEADSYNC_MARKETO_WEBHOOK_SECRET"),
-        environment.get("LEADSYNC_MARKETO_CA_FILE"),
+        _ca_file(environment, "LEADSYNC_MARKETO_CA_FILE"),
     )
 
 
@@ -69,7 +69,7 @@ def dynamics_connection(environment: Mapping[str, str]) -> DynamicsConnection:
         _needed(environment, "LEADSYNC_DYNAMICS_CLIENT_ID"),
         _secret_needed(environment, "LEADSYNC_DYNAMICS_CLIENT_SECRET"),
         secret(environment, "LEADSYNC_DYNAMICS_WEBHOOK_SECRET"),
-        environment.get("LEADSYNC_DYNAMICS_CA_FILE"),
+        _ca_file(environment, "LEADSYNC_DYNAMICS_CA_FILE"),
     )
 
 
@@ -101,6 +101,12 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(f"the certificates in {ca_file} cannot be used: {error}") from None
+
+
+def _ca_file(environment: Mapping[str, str], name: str) -> str | None:
+    if path := environment.get(name):
+        tls_context(path)
+    return path
 
 
 def _needed(environment: Mapping[str, str], name: str) -> str:

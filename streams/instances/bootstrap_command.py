@@ -40,6 +40,7 @@ def _past(_context: click.Context, _parameter: click.Parameter, since: datetime 
 @click.option(
     "--since",
     type=click.DateTime(("%Y-%m-%d",)),
+    metavar="YYYY-MM-DD",
     callback=_past,
     help="Marketo people created from this day on (UTC) are read.",
 )

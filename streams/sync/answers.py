@@ -57,12 +57,15 @@ def _refused(fold: Fold, state: SystemState, flight: Flight) -> None:
     change = fold.change
     state.flight = None
     lane = state.qualify
+    field = commands.canonical_name(fold, change.system, change.field)
+    sent = None if field is None else flight.fields.get(field)
     error = SyncError(
         change.change_id,
         change.code or "refused",
         change.message or "",
         flight.operation,
-        commands.canonical_name(fold, change.system, change.field),
+        field,
+        None if sent is None else sent.value,
         refused=True,
     )
     if flight.operation == "create":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 
+import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -50,6 +51,22 @@ async def test_an_entry_becomes_visible_as_a_whole(settings: Settings) -> None:
     assert (answered.key, answered.value) == (b"p-1", encode(result))
     assert list(known) == [KNOWN] and checkpoint == CHECKPOINT
     assert await committed(settings, journal.group, commands) == 7
+
+
+async def test_a_refusal_tells_when_it_was(settings: Settings) -> None:
+    """It brings no row that would show a time."""
+    await ensure_topics(settings)
+    journal = Journal(settings, "marketo", now=lambda: 86_400.9)
+    await journal.start()
+    result = ApplyResult(
+        result_id="r-1", command_id="c-1", person_key="p-1", system="marketo", answer="refused", code="611"
+    )
+    try:
+        await journal.write(Entry(results=(result,)))
+    finally:
+        await journal.stop()
+    [answered] = await read_committed(settings.bootstrap_servers, settings.topic("marketo.results"))
+    assert answered.value == encode(msgspec.structs.replace(result, time="1970-01-02T00:00:00Z"))
 
 
 async def test_nothing_is_seen_or_known_of_an_entry_that_failed(settings: Settings) -> None:

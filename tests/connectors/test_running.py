@@ -10,9 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from schemas.checkpoint import Checkpoint
-from schemas.vocabulary import MARKETO
+from schemas.vocabulary import DYNAMICS, MARKETO, System
+from streams.cli import cli
 from streams.connectors.journal import Entry, Journal, Rejected, TakenOver
 from streams.connectors.running import run_connector
 from streams.settings import Settings, SettingsError
@@ -111,3 +113,28 @@ async def test_one_that_cannot_have_its_port_takes_nothing_over(settings: Settin
         await running.write(Entry(checkpoint=Checkpoint(system=MARKETO, positions={})))
     finally:
         await running.stop()
+
+
+@pytest.mark.parametrize(
+    ("system", "variable", "value", "told"),
+    [
+        (MARKETO, "WEBHOOK_SECRET", "", "--listen needs LEADSYNC_MARKETO_WEBHOOK_SECRET"),
+        (DYNAMICS, "WEBHOOK_SECRET", "", "--listen needs LEADSYNC_DYNAMICS_WEBHOOK_SECRET"),
+        (MARKETO, "CA_FILE", "nowhere.pem", "the certificates in nowhere.pem cannot be used"),
+        (DYNAMICS, "CA_FILE", "nowhere.pem", "the certificates in nowhere.pem cannot be used"),
+        (MARKETO, "ACTIVITIES", "broken", "LEADSYNC_MARKETO_ACTIVITIES names broken"),
+    ],
+)
+def test_one_with_wrong_settings_takes_nothing_over(system: System, variable: str, value: str, told: str) -> None:
+    """It says so before it asks for the broker, where it would end the connector that runs."""
+    given = {
+        "URL": "https://a.example.com",
+        "TENANT": "t",
+        "CLIENT_ID": "c",
+        "CLIENT_SECRET": "s",
+        "WEBHOOK_SECRET": "w",
+    }
+    environment = {f"LEADSYNC_{system.upper()}_{name}": each for name, each in {**given, variable: value}.items()}
+    arguments = ["connector", system, "--bootstrap-servers", "127.0.0.1:1", "--listen", "127.0.0.1:0"]
+    result = CliRunner().invoke(cli, arguments, env=environment)
+    assert isinstance(result.exception, SettingsError) and told in str(result.exception)

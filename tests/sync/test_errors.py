@@ -51,6 +51,15 @@ def test_a_refusal_waits_for_something_new_and_then_everything_pending_goes_out(
     assert again.fields == {"telephone1": "2", "address1_city": "London"} and book.known.errors == {}
 
 
+def test_a_refusal_that_names_a_column_tells_the_value_that_was_sent() -> None:
+    book = Playbook().linked_lead()
+    command = book.marketo(phone="2", city="London").command()
+    book.answers(command, "refused", code="0x80044331", field="telephone1", message="too long")
+    [failure] = book.of_kind("failed")
+    error = book.known.errors["dynamics"]
+    assert (failure.field, failure.value) == (error.field, error.value) == ("phone", "2")
+
+
 def test_a_retry_sends_what_was_refused_again() -> None:
     book = Playbook().linked_lead()
     book.answers(book.marketo(phone="2").command(), "refused", code="0x80040265")

@@ -49,7 +49,7 @@ class Organisation:
             table = await self._client.entity(kind, ("LogicalName", "ChangeTrackingEnabled"))
             if table.get("ChangeTrackingEnabled") is False:
                 raise SettingsError(
-                    f"change tracking is off for the table {kind}: `leadsync setup dynamics` turns it on"
+                    f"change tracking is off for the table {kind}: turn on Track changes in its properties"
                 )
         await self.columns()
 
@@ -70,7 +70,7 @@ class Organisation:
         types = types_of(await self._client.attributes(kind, select=ATTRIBUTE_COLUMNS))
         absent = [column for column in (KEY, REVISION) if column not in types]
         if absent:
-            raise SettingsError(f"{kind} has no column {' and no '.join(absent)}: `leadsync setup dynamics` makes them")
+            raise SettingsError(f"{kind} has no column {' and no '.join(absent)}: `leadsync setup` makes them")
         return columns_of(policy, kind, types)
 
     def _checked(self, columns: Columns) -> Columns:

@@ -18,7 +18,6 @@ from pydantic import SecretStr
 
 from streams.connectors.options import Options
 from streams.health import listening
-from streams.settings import SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -77,12 +76,10 @@ def wake_up_application(secret: SecretStr, wake: Callable[[], None]) -> web.Appl
 
 
 async def serve_wake_ups(options: Options, secret: SecretStr | None, wake: Callable[[], None]) -> None:
-    """Listen until cancelled, where a port is given. Raises SettingsError where there is no secret or the port cannot be had."""
-    if options.listen_port is None:
+    """Listen until cancelled, where a port and a secret are given. Raises SettingsError where the port cannot be had."""
+    if options.listen_port is None or secret is None:
         await asyncio.Event().wait()
-    if secret is None:
-        raise SettingsError("--listen needs LEADSYNC_DYNAMICS_WEBHOOK_SECRET or LEADSYNC_DYNAMICS_WEBHOOK_SECRET_FILE")
-    assert options.listen_port is not None
+        return
     application = wake_up_application(secret, wake)
     what = "calls from Dynamics cannot be taken"
     async with listening(application, options.listen_host, options.listen_port, what, "--listen") as port:

@@ -202,7 +202,7 @@ class ActivityLane:
             self._is_missed = True
             log.warning(
                 "Marketo has no approved activity type %s: failures are written into people's logs once "
-                "`leadsync setup marketo` has made it",
+                "`leadsync setup` has made it",
                 ACTIVITY_API_NAME,
             )
         return None

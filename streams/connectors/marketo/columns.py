@@ -48,8 +48,6 @@ class Columns:
         self._present = frozenset(str(each["rest"]["name"]) for each in described if each.get("rest"))
         missing = [name for name in OUR_FIELDS if name not in self._present]
         if missing:
-            raise SettingsError(
-                f"Marketo has no field {' and no field '.join(missing)}: run `leadsync setup marketo`, which creates them"
-            )
+            raise SettingsError(f"Marketo has no field {' and no field '.join(missing)}: `leadsync setup` makes them")
         self._missed -= self._present
         self._described_at = self._clock()

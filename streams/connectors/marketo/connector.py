@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
 import time
 from collections.abc import Coroutine, Mapping
@@ -13,7 +12,7 @@ from schemas.checkpoint import Checkpoint
 from schemas.vocabulary import Lane
 from streams.connectors.journal import Journal
 from streams.connectors.lanes import CommandLane, InHand
-from streams.connectors.marketo.activities import ActivityLane, kinds_of
+from streams.connectors.marketo.activities import ActivityLane
 from streams.connectors.marketo.applier import Applier
 from streams.connectors.marketo.callbacks import Callbacks
 from streams.connectors.marketo.client import MarketoClient
@@ -30,7 +29,6 @@ from streams.connectors.pacing import Pacer
 from streams.connectors.rest import Rest
 from streams.connectors.settings import MarketoConnection, tls_context
 from streams.policies import PolicyBook
-from streams.settings import SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -38,20 +36,18 @@ LANES: tuple[Lane, ...] = ("first", "background")
 
 
 class MarketoConnector:
-    """As `running.Connector` wants it."""
+    """As `running.Connector` wants it. `kinds`: which activities go to Marketo."""
 
     def __init__(
         self,
         connection: MarketoConnection,
         options: Options,
+        kinds: frozenset[str],
         journal: Journal,
         checkpoint: Checkpoint | None,
         policies: PolicyBook,
         metrics: ConnectorMetrics,
     ) -> None:
-        kinds, secret = kinds_of(os.environ), connection.webhook_secret
-        if options.listen_port is not None and secret is None:
-            raise SettingsError("--listen needs LEADSYNC_MARKETO_WEBHOOK_SECRET or …_FILE: calls must show it")
         rng = random.Random()
         pacer = Pacer(options.pace)
         self._client = MarketoClient(
@@ -81,7 +77,7 @@ class MarketoConnector:
         self._activities = ActivityLane(journal, self._client, metrics, patience, kinds)
         self._calling_back = Rest(tls_context(connection.ca_file), 1)
         self._server = None
-        if options.listen_port is not None and secret is not None:
+        if options.listen_port is not None and (secret := connection.webhook_secret) is not None:
             callbacks = Callbacks(self._calling_back, patience)
             columns = self._columns.mapped
             persons_of = persons_in(self._client)

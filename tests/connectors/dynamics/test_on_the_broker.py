@@ -131,7 +131,7 @@ async def test_an_organisation_without_our_columns_is_refused(settings: Settings
         connector(DYNAMICS, settings, tmp_path, environment_of(made), *options) as process,
     ):
         assert await process.ended() != 0
-        assert "new_leadsynckey" in process.log and "leadsync setup dynamics" in process.log
+        assert "new_leadsynckey" in process.log and "`leadsync setup`" in process.log
         assert "Traceback" not in process.log
 
 

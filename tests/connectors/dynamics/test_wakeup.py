@@ -6,14 +6,10 @@ import asyncio
 from itertools import islice
 
 import aiohttp
-import pytest
 from pydantic import SecretStr
 
-from streams.connectors.dynamics.wakeup import BODY_BYTES_MAX, Rhythm, serve_wake_ups, wake_up_application
-from streams.connectors.options import Options
-from streams.settings import SettingsError
+from streams.connectors.dynamics.wakeup import BODY_BYTES_MAX, Rhythm, wake_up_application
 from streams.simulators.serving import serving
-from tests.connectors.dynamics.scene import PACE
 
 
 async def nothing() -> int:
@@ -81,9 +77,3 @@ async def test_a_secret_that_is_no_text_is_a_wrong_one() -> None:
         async with asyncio.timeout(5):
             assert (await reader.readline()).startswith(b"HTTP/1.1 401")
         writer.close()
-
-
-async def test_nothing_is_listened_for_without_a_secret() -> None:
-    """Anybody could make us read without end."""
-    with pytest.raises(SettingsError, match="LEADSYNC_DYNAMICS_WEBHOOK_SECRET"):
-        await serve_wake_ups(Options(PACE, listen_port=0), None, lambda: None)
