@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from streams.connectors.dynamics.client import DataverseClient, Wanted
 from streams.connectors.dynamics.columns import Columns
+from streams.connectors.dynamics.lookups import read_all
 from streams.connectors.dynamics.organisation import Organisation
 from streams.connectors.dynamics.rows import Shown, read_row
 from streams.connectors.dynamics.telling import Telling
@@ -57,8 +58,8 @@ class FullRead:
 
     async def _confirm(self, ids: Sequence[str]) -> None:
         columns = self._columns
-        wanted = [Wanted(columns.entity_set, record_id, columns.select) for record_id in ids]
-        found = await self._client.records(wanted, priority=Priority.FEED)
+        parts = [Wanted(columns.entity_set, record_id, columns.select).part for record_id in ids]
+        found = await read_all(self._client, parts, priority=Priority.FEED)
         rows = [read_row(row, columns, self._organisation.ourselves) for row in found if row is not None]
         gone = [record_id for record_id, row in zip(ids, found, strict=True) if row is None]
         records = [known.record for record_id in gone if (known := self._journal.known.get(record_id)) is not None]
