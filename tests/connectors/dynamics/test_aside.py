@@ -112,3 +112,20 @@ async def test_where_too_much_would_be_put_aside_the_feed_waits(monkeypatch: pyt
         end()
         assert [change.kind for change in await reading] == ["converted"] * 2 + ["created"] * 2
         assert made.clients[0].trouble is None
+
+
+@pytest.mark.parametrize("answer", [*UNREADABLE, FORBIDDEN])
+async def test_a_record_that_went_out_of_sight_is_not_deleted(
+    answer: Answer | CallFailed, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A comparison misses it, since it was given to another business unit perhaps: it is there, and holds up no other."""
+    async with scene() as made:
+        hidden, gone = made.lead(), made.lead()
+        await made.start()
+        await made.read()
+        made.instance.logs["lead"].take_back(made.instance.version, {hidden.id: 0})  # change tracking shows it no more
+        made.delete(gone)
+        made.answer_instead(f"({hidden.id})", answer, writes=False)
+        made.faults.plan.shares["expired_delta"] = 1.0
+        assert [(change.kind, change.record.id) for change in await made.read()] == [("deleted", gone.id)]
+        assert f"leads({hidden.id}) is out of sight, and not gone" in caplog.text
