@@ -1,8 +1,9 @@
 """Commands from their topics to an applier, and the answers back. The topic is the queue: what was not committed comes again.
 
 Both lanes run side by side, so that batch work never delays the first one; two commands of one person are never in hand at
-once, since the second would overtake what the first is about to find out. What stood on a topic when the connector started may have
-been carried out by the one before it, and says so (`maybe_done`).
+once, since the second would overtake what the first is about to find out. Whose person the other lane has in hand comes after the
+others of its batch. What stood on a topic when the connector started may have been carried out by the one before it, and says so
+(`maybe_done`).
 
 That commands are taken is written down before anything is done of them. A connector that stood still meanwhile and has a
 successor learns it by that, before it would write to a system what people have changed since.
@@ -66,14 +67,26 @@ class InHand:
     async def hold(self, keys: Collection[str]) -> AsyncIterator[None]:
         """All of them or none, so that two batches never wait for each other."""
         wanted = set(keys)
-        async with self._changed:
-            await self._changed.wait_for(lambda: not wanted & self._keys)
-            self._keys |= wanted
-        try:
+        async with self._holding(lambda: set() if wanted & self._keys else wanted, bool(wanted)):
             yield
+
+    @asynccontextmanager
+    async def hold_free(self, keys: Collection[str]) -> AsyncIterator[set[str]]:
+        """Those of them that nobody holds, as soon as there are any; gives them."""
+        wanted = set(keys)
+        async with self._holding(lambda: wanted - self._keys, bool(wanted)) as held:
+            yield held
+
+    @asynccontextmanager
+    async def _holding(self, free: Callable[[], set[str]], waits: bool) -> AsyncIterator[set[str]]:
+        async with self._changed:
+            held = set(await self._changed.wait_for(free)) if waits else set[str]()
+            self._keys |= held
+        try:
+            yield held
         finally:
             async with self._changed:
-                self._keys -= wanted
+                self._keys -= held
                 self._changed.notify_all()
 
 
@@ -147,9 +160,16 @@ class CommandLane:
         taken = (*places_of(given), *rejected)
         await self._journal.write(Entry(taken=taken, done=tuple(rejected), rejected=tuple(rejected.values())))
         for wave in waves(given):
-            wave = [each for each in wave if not self._put_behind(each)]
-            async with self._in_hand.hold({each.command.person_key for each in wave}):
-                await self._journal.write(await self._apply(wave, self._priority))
+            await self._carry_out(wave)
+
+    async def _carry_out(self, wave: list[Given]) -> None:
+        """Those first whose persons nobody else has in hand."""
+        left = [each for each in wave if not self._put_behind(each)]
+        while left:
+            async with self._in_hand.hold_free({each.command.person_key for each in left}) as free:
+                now = [each for each in left if each.command.person_key in free]
+                await self._journal.write(await self._apply(now, self._priority))
+            left = [each for each in left if each.command.person_key not in free and not self._put_behind(each)]
 
 
 async def stand_at_committed(consumer: Any, topic: str) -> dict[TopicPartition, int]:

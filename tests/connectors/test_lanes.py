@@ -98,6 +98,29 @@ async def test_commands_are_written_down_as_taken_before_anything_is_done_of_the
     assert scene.seen == ["a/1 b/1", "a/2"] and len(scene.journal.entries[0].rejected) == 1
 
 
+async def test_whose_person_the_other_lane_has_in_hand_holds_up_nobody_else() -> None:
+    """A batch of the background lane may be long at it, with hundreds of people in hand."""
+    scene = Scene()
+    bodies = [encode(given(person, 1).command) for person in ("a", "b", "c")]
+    async with scene.in_hand.hold({"a", "x"}):
+        handling = asyncio.create_task(scene.handle(*(record(n, body) for n, body in enumerate(bodies))))
+        async with asyncio.timeout(5):
+            while not scene.seen:
+                await asyncio.sleep(0)
+        assert scene.seen == ["b/1 c/1"] and not handling.done()
+    await handling
+    assert scene.seen == ["b/1 c/1", "a/1"]
+
+
+async def test_who_comes_to_wait_while_the_others_go_on_is_not_waited_for() -> None:
+    """The other lane has that person in hand still, and tells already that what it does waits."""
+    scene = Scene()
+    scene.lane._put_behind = lambda each: each.command.person_key == "a" and scene.seen != []
+    async with scene.in_hand.hold({"a"}):
+        await scene.handle(*(record(n, encode(given(person, 1).command)) for n, person in enumerate("ab")))
+    assert scene.seen == ["b/1"]
+
+
 async def test_whose_command_waits_is_not_waited_for() -> None:
     """That one may be tried just now, and hang; theirs stands behind it, taken and not done, and the others go on."""
     scene = Scene("a")

@@ -9,6 +9,7 @@ from schemas.vocabulary import DYNAMICS
 from streams.connectors.dynamics import answers
 from streams.connectors.dynamics.client import DataverseClient, WebRow
 from streams.connectors.dynamics.decisions import closed
+from streams.connectors.dynamics.lookups import Unread
 from streams.connectors.dynamics.reading import Reading, record_of
 from streams.connectors.dynamics.relations import Relations
 from streams.connectors.dynamics.rows import Shown
@@ -101,7 +102,8 @@ class Actions:
                 except OutcomeUnknown as error:
                     trouble = error
                 in_vain += 1
-                if (isinstance(trouble, Refused) or in_vain >= IN_VAIN_MAX) and self._waiting.take(command, trouble):
+                is_enough = isinstance(trouble, (Refused, Unread)) or in_vain >= IN_VAIN_MAX
+                if is_enough and self._waiting.take(command, trouble):
                     return []
                 await self._client.caller.wait(endpoint, trouble, waits)
         finally:

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -33,14 +34,17 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True)
 class Request:
-    """One call. `endpoint` is its route, without ids: for metrics and logs. `writes`: it may change something; `on_one_record`: a 403 is about that."""
+    """One call. `endpoint` is its route, without ids: for metrics and logs. `on_one_record`: a 403 is about that.
+
+    `unanswered_max`: so often it is made without an answer that says what was done; of what may change something that is once.
+    """
 
     endpoint: str
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes | None = field(default=None, repr=False)
-    writes: bool = False
+    unanswered_max: float = math.inf
     priority: Priority = Priority.FIRST
     on_one_record: bool = False
 
@@ -80,7 +84,9 @@ class Caller:
             except CallFailed as error:
                 if request.on_one_record and isinstance(error, Refused) and error.status == 403:
                     raise
-                if not self._may_repeat(error, request.writes, tries):
+                if not self._may_repeat(error, request.unanswered_max, tries):
+                    if tries > 1:
+                        self._troubles.pop(request.endpoint, None)  # nobody waits for it any more
                     raise
                 await self.wait(request.endpoint, error, waits)
             else:
@@ -108,8 +114,8 @@ class Caller:
         """The waits before further tries."""
         return self._backoff.seconds(self._random)
 
-    def _may_repeat(self, error: CallFailed, writes: bool, tries: int) -> bool:
-        if isinstance(error, OutcomeUnknown) and writes:
+    def _may_repeat(self, error: CallFailed, unanswered_max: float, tries: int) -> bool:
+        if isinstance(error, OutcomeUnknown) and tries >= unanswered_max:
             return False
         if isinstance(error, Refused) and not (self.patient and error.status in (401, 403)):
             return False

@@ -1,6 +1,6 @@
 """The Dataverse Web API as leadsync uses it: rows and pages, conditional writes, actions, batches, metadata.
 
-How calls are repeated stands in `calling`. Reads raise Refused; writes raise Refused and OutcomeUnknown.
+How calls are repeated stands in `calling`, many reads at once in `lookups`. Reads raise Refused; writes raise Refused and OutcomeUnknown.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ import json
 import math
 import random
 import uuid
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -20,7 +19,7 @@ from streams.connectors.dynamics import batch as batches
 from streams.connectors.dynamics.batch import Part
 from streams.connectors.dynamics.calling import Called, Caller, Request
 from streams.connectors.dynamics.tokens import Tokens
-from streams.connectors.dynamics.verdict import NO_SUCH_RESOURCE, THROTTLED, Verdict, refusal_of, verdict_of
+from streams.connectors.dynamics.verdict import NO_SUCH_RESOURCE, THROTTLED
 from streams.connectors.pacing import Backoff, Pacer, Priority
 from streams.connectors.rest import Answer, OutcomeUnknown, Refused, Rest
 from streams.connectors.settings import DynamicsConnection, tls_context
@@ -30,9 +29,6 @@ ANNOTATIONS = 'odata.include-annotations="OData.Community.Display.V1.FormattedVa
 REPRESENTATION = {"Prefer": f"return=representation,{ANNOTATIONS}"}
 READING = {"Prefer": ANNOTATIONS}
 JSON = {"Content-Type": "application/json"}
-READ_PARTS_MAX = 100
-PART_TRIES_MAX = 3
-GETS_ENDPOINT = "GET in $batch"
 SECONDS_MAX = 130.0
 """Dataverse itself ends what lasts longer than 120 seconds, and answers so: whoever waits less never hears which operation that was."""
 
@@ -106,7 +102,7 @@ class DataverseClient:
         """What a target below the service's root, or a link of this organisation, holds, as a JSON object."""
         found: WebRow = await self.caller.call(
             Request(f"GET {route(target)}", "GET", self._url(target), {"Prefer": prefer}, priority=priority),
-            _json_object,
+            json_object,
         )
         return found
 
@@ -123,67 +119,25 @@ class DataverseClient:
                 yield row
             link = page.next_link
 
-    async def record(self, wanted: Wanted, *, priority: Priority = Priority.FIRST) -> WebRow | None:
-        """One record; None where there is none."""
-        try:
-            return await self.get(wanted.target, priority=priority)
-        except Refused as error:
-            if not _says_missing(error):
-                raise
-            return None
-
-    async def records(self, wanted: Sequence[Wanted], *, priority: Priority = Priority.FIRST) -> list[WebRow | None]:
-        """Several records, in their order; None for each that there is none of. Raises Refused."""
-        return await self.gets([each.part for each in wanted], priority=priority)
-
-    async def gets(self, parts: Sequence[Part], *, priority: Priority = Priority.FIRST) -> list[WebRow | None]:
-        """Several reads in batches, each repeated until it is answered; None for what there is none of. Raises Refused."""
-        found = await self.tried(parts, math.inf, priority=priority)
-        return [row for row in found if not isinstance(row, Refused)]
-
-    async def tried(
-        self, parts: Sequence[Part], tries_max: float = PART_TRIES_MAX, *, priority: Priority = Priority.FIRST
-    ) -> list[WebRow | Refused | None]:
-        """The same; but a read that Dataverse answers so often with 401, 403 or 5xx brings that error, and holds up no other."""
-        found: dict[int, WebRow | Refused | None] = {}
-        waits, in_vain = self.caller.waits(), Counter[int]()
-        while left := [n for n in range(len(parts)) if n not in found]:
-            now = left[:READ_PARTS_MAX]
-            answers = await self.batch([parts[n] for n in now], priority=priority)
-            rows = {n: _row_of(answer) for n, answer in zip(now, answers, strict=True)}
-            in_vain.update(n for n, row in rows.items() if isinstance(row, Refused) and row.status != THROTTLED)
-            read = {n: row for n, row in rows.items() if not isinstance(row, Refused) or in_vain[n] >= tries_max}
-            if not read:
-                await self.wait_for_parts(GETS_ENDPOINT, answers, waits)
-            found |= read
-        self.caller.well(GETS_ENDPOINT)
-        return [found[n] for n in range(len(parts))]
-
-    async def batch(self, parts: Sequence[Part], *, priority: Priority = Priority.FIRST) -> list[Answer]:
+    async def batch(
+        self, parts: Sequence[Part], *, priority: Priority = Priority.FIRST, unanswered_max: float = math.inf
+    ) -> list[Answer]:
         """The answer to each part, errors included; a 429 among them holds back everybody.
 
-        Raises OutcomeUnknown where a part writes and not all are answered.
+        Raises OutcomeUnknown where not all are answered: at once where a part writes, else so often as `unanswered_max` says.
         """
         if not parts:
             return []
         boundary = f"batch_{uuid.uuid4().hex}"
         headers = {"Content-Type": f'multipart/mixed; boundary="{boundary}"', "Prefer": "odata.continue-on-error"}
-        writes = any(part.writes for part in parts)
+        unanswered_max = 1 if any(part.writes for part in parts) else unanswered_max
         body = batches.written(parts, boundary, urlsplit(self._root).path)
-        request = Request("POST $batch", "POST", self._root + "$batch", headers, body, writes, priority)
+        request = Request("POST $batch", "POST", self._root + "$batch", headers, body, unanswered_max, priority)
         answers = await self.caller.call(request, lambda answer: batches.read(answer, len(parts)))
         for answer in answers:
             if answer.status == THROTTLED:
                 self.caller.held_back(answer)
         return answers
-
-    async def wait_for_parts(self, endpoint: str, answers: Sequence[Answer], waits: Iterator[float]) -> None:
-        """Before parts are sent again that brought these answers. Raises Refused where an impatient client must not wait."""
-        errors = [refusal_of(answer) for answer in answers if answer.status != THROTTLED]
-        if errors and not self.caller.patient:
-            raise errors[0]
-        if errors:
-            await self.caller.wait(endpoint, errors[0], waits)
 
     async def patch(
         self,
@@ -196,24 +150,22 @@ class DataverseClient:
         """Write, under a condition such as `{"If-Match": etag}` or `{"If-None-Match": "*"}`; the row as it is then."""
         headers = {**JSON, **REPRESENTATION, **condition}
         endpoint, url = f"PATCH {route(wanted.target)}", self._url(wanted.target)
-        request = Request(endpoint, "PATCH", url, headers, _json(body), True, priority, True)
-        found: WebRow = await self.caller.call(request, _json_object)
+        request = Request(endpoint, "PATCH", url, headers, _json(body), 1, priority, True)
+        found: WebRow = await self.caller.call(request, json_object)
         return found
 
     async def post(self, target: str, body: Mapping[str, Any], *, priority: Priority = Priority.FIRST) -> WebRow:
         """An action."""
         headers = {**JSON, "Prefer": ANNOTATIONS}
-        request = Request(
-            f"POST {route(target)}", "POST", self._url(target), headers, _json(body), True, priority, True
-        )
-        found: WebRow = await self.caller.call(request, _json_object)
+        request = Request(f"POST {route(target)}", "POST", self._url(target), headers, _json(body), 1, priority, True)
+        found: WebRow = await self.caller.call(request, json_object)
         return found
 
     async def delete(self, entity_set: str, record_id: str, *, priority: Priority = Priority.FIRST) -> None:
         """Delete a record."""
         target = f"{entity_set}({record_id})"
         endpoint = f"DELETE {route(target)}"
-        request = Request(endpoint, "DELETE", self._url(target), {}, None, True, priority, True)
+        request = Request(endpoint, "DELETE", self._url(target), {}, None, 1, priority, True)
         await self.caller.call(request, lambda answer: None)
 
     async def who_am_i(self) -> str:
@@ -282,25 +234,13 @@ def _bare(part: str) -> str:
     return f"{name}(id)" if opened else name
 
 
-def _row_of(answer: Answer) -> WebRow | Refused | None:
-    """The error of what may be read another time. Raises Refused for what is neither there nor missing."""
-    verdict = verdict_of(answer)
-    if verdict is Verdict.DONE:
-        return _json_object(answer)
-    if verdict is Verdict.REFUSED:
-        error = refusal_of(answer)
-        if not _says_missing(error):
-            raise error
-        return None
-    return refusal_of(answer)
-
-
-def _says_missing(error: Refused) -> bool:
+def says_missing(error: Refused) -> bool:
     """Whether there is no such record; a wrong address is answered 404 as well."""
     return error.status == 404 and error.code != NO_SUCH_RESOURCE
 
 
-def _json_object(answer: Answer) -> dict[str, Any]:
+def json_object(answer: Answer) -> dict[str, Any]:
+    """The object that an answer brings. Raises OutcomeUnknown where it brings none."""
     found = answer.json()
     if not isinstance(found, dict):
         raise OutcomeUnknown(f"HTTP {answer.status} with a body that is no JSON object")

@@ -42,11 +42,11 @@ class DynamicsConnector:
         self.client = DataverseClient(connection, pacer, metrics.called)
         self.organisation = Organisation(self.client, policies)
         relations = Relations(self.client, self.organisation, journal)
-        telling = Telling(journal, relations)
-        self.feed = Feed(self.client, self.organisation, telling, journal, checkpoint, options)
+        self.telling = Telling(journal, relations, self.client.caller)
+        self.feed = Feed(self.client, self.organisation, self.telling, journal, checkpoint, options)
         self.rhythm = Rhythm(self._read, options.busy_seconds, options.idle_seconds)
         in_hand = InHand()
-        self.applier = Applier(self.client, self.organisation, relations, telling, journal, self._read, in_hand)
+        self.applier = Applier(self.client, self.organisation, relations, self.telling, journal, self._read, in_hand)
         self._lanes = {
             lane: CommandLane(journal, lane, self._apply, in_hand, BATCH_MAX, pacer, self.applier.waiting.put_behind)
             for lane in LANE_OF_PRIORITY.values()
@@ -59,10 +59,11 @@ class DynamicsConnector:
             await lane.start()
 
     def loops(self) -> Mapping[str, Coroutine[Any, Any, None]]:
-        """The feed, both lanes, the commands that wait, and whoever wakes the feed."""
+        """The feed, both lanes, the commands and the rows that wait, and whoever wakes the feed."""
         lanes = {f"{name} lane": lane.run() for name, lane in self._lanes.items()}
         wake_ups = serve_wake_ups(self._options, self._connection.webhook_secret, self.rhythm.wake)
-        return {"feed": self.rhythm.run(), "wake-up calls": wake_ups, "waiting commands": self.applier.run(), **lanes}
+        waiting = {"waiting commands": self.applier.run(), "rows put aside": self.telling.run()}
+        return {"feed": self.rhythm.run(), "wake-up calls": wake_ups, **waiting, **lanes}
 
     def waiting_for(self) -> str | None:
         """Dynamics, or that what it holds was read once."""

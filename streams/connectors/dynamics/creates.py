@@ -22,18 +22,19 @@ from streams.connectors.dynamics.relations import Relations
 from streams.connectors.dynamics.rows import Shown
 from streams.connectors.dynamics.telling import Telling
 from streams.connectors.dynamics.twins import Twins
+from streams.connectors.dynamics.verdict import may_pass
 from streams.connectors.dynamics.waiting import Waiting
 from streams.connectors.dynamics.writing import Writes, Written, patch
 from streams.connectors.journal import Journal
 from streams.connectors.lanes import Given, InHand
 from streams.connectors.pacing import Priority
-from streams.connectors.rest import Refused
+from streams.connectors.rest import CallFailed, Refused
 from streams.sync.messages import ApplyCommand, ApplyResult, Record, SourceChange
 
 
 @dataclass
 class _Attempt:
-    """A create under way. `doubtful`: its record may be there; `said_to_exist`: the last answer said so.
+    """A create under way. `doubtful`: its record may be there, for all that is known; `said_to_exist`: the last answer said so.
 
     `owner_id`: of the user whom it names. `waits`: another time.
     """
@@ -98,11 +99,10 @@ class Creates:
         left = attempts
         while left:
             unread = await self._look(left, priority)
-            ready = [attempt for attempt in left if not attempt.doubtful]
-            await self._find_twins(_open(ready), priority)
-            await self._check(_open(ready), priority)
-            await self._announce(_open(ready))
-            ready = _open(ready)
+            unread += await self._find_twins(_ready(left), priority)
+            unread += await self._check(_ready(left), priority)
+            ready = _ready(left)
+            await self._announce(ready)
             written = await rounds.carry_out([await self._part(attempt) for attempt in ready], priority)
             await self._heed(ready, written, priority)
             left = _open(left)
@@ -119,13 +119,13 @@ class Creates:
         found = await self._reading.commanded([attempt.command for attempt in doubtful], priority)
         unread, missing = [], []
         for attempt, shown in zip(doubtful, found, strict=True):
-            if isinstance(shown, Refused):
-                unread.append(Written("not_yet", error=shown))
-                attempt.doubtful, attempt.waits = True, self._waiting.take(attempt.command, shown)
-            elif shown is not None:
-                attempt.results.append(await self._found(attempt, shown, priority))
-            else:
+            if shown is None:
                 missing.append(attempt)
+                continue
+            try:
+                attempt.results.append(await self._found(attempt, shown, priority))
+            except CallFailed as error:
+                unread.append(self._put_off(attempt, error))
         if missing:
             await self._read_deletions()
             self._heed_deletions(missing)
@@ -133,7 +133,16 @@ class Creates:
             attempt.doubtful = False
         return unread
 
-    async def _found(self, attempt: _Attempt, shown: Shown, priority: Priority) -> ApplyResult:
+    def _put_off(self, attempt: _Attempt, error: CallFailed) -> Written:
+        """Something that it hangs on can't be read now: it waits, or is looked at again from the beginning."""
+        if not may_pass(error):
+            raise error
+        attempt.doubtful, attempt.waits = True, self._waiting.take(attempt.command, error)
+        return Written("not_yet", error=error)
+
+    async def _found(self, attempt: _Attempt, shown: Shown | CallFailed, priority: Priority) -> ApplyResult:
+        if isinstance(shown, CallFailed):
+            raise shown
         contact = None
         if shown.standing == "qualified":
             contact = await self._relations.contact_of(shown.record.id, priority)
@@ -150,25 +159,42 @@ class Creates:
         known = self._journal.known.get(attempt.record.id)
         return known is not None and known.version > 0
 
-    async def _find_twins(self, attempts: Sequence[_Attempt], priority: Priority) -> None:
+    async def _find_twins(self, attempts: Sequence[_Attempt], priority: Priority) -> list[Written]:
+        """Those that have one are linked; gives what stood in the way of a search."""
         asking = [attempt.command for attempt in attempts if attempt.command.dedupe is not None]
         twins = await self._twins.of(asking, priority) if asking else {}
+        unread = []
         for attempt in attempts:
-            if (twin := twins.get(attempt.command.command_id)) is not None:
-                theirs = await self._relations.person_of(twin, priority)
-                attempt.results.append(answers.linked(attempt.command, twin, theirs))
+            if (twin := twins.get(attempt.command.command_id)) is None:
+                continue
+            try:
+                attempt.results.append(await self._linked(attempt.command, twin, priority))
+            except CallFailed as error:
+                unread.append(self._put_off(attempt, error))
+        return unread
 
-    async def _check(self, attempts: Sequence[_Attempt], priority: Priority) -> None:
+    async def _linked(self, command: ApplyCommand, twin: Shown | CallFailed, priority: Priority) -> ApplyResult:
+        if isinstance(twin, CallFailed):
+            raise twin
+        return answers.linked(command, twin, await self._relations.person_of(twin, priority))
+
+    async def _check(self, attempts: Sequence[_Attempt], priority: Priority) -> list[Written]:
         """Before anything is said or done: columns that can be written, and an owner who exists."""
+        unread = []
         for attempt in attempts:
             command = attempt.command
             unwritable = first_unwritable(command, await self._reading.columns(attempt.command))
             if unwritable is not None:
                 attempt.results.append(unwritable)
             elif command.owner is not None and attempt.owner_id is None:
-                attempt.owner_id = await self._owners.id_of(command.owner, priority)
+                try:
+                    attempt.owner_id = await self._owners.id_of(command.owner, priority)
+                except CallFailed as error:
+                    unread.append(self._put_off(attempt, error))
+                    continue
                 if attempt.owner_id is None:
                     attempt.results.append(_owner_unknown(command))
+        return unread
 
     async def _announce(self, attempts: Sequence[_Attempt]) -> None:
         fresh = [attempt for attempt in attempts if not attempt.announced]
@@ -200,6 +226,11 @@ class Creates:
 
 def _open(attempts: Sequence[_Attempt]) -> list[_Attempt]:
     return [attempt for attempt in attempts if not attempt.results and not attempt.waits]
+
+
+def _ready(attempts: Sequence[_Attempt]) -> list[_Attempt]:
+    """Those that can be gone on with now."""
+    return [attempt for attempt in _open(attempts) if not attempt.doubtful]
 
 
 def _link(attempt: _Attempt) -> SourceChange:

@@ -56,7 +56,7 @@ class Feed:
         self._clock, self._written_at = clock, clock()
         self._reading, self._restored = asyncio.Lock(), set[str]()
         self._positions = _starting(checkpoint, options)
-        self._written = self._positions
+        self._telling.written_down = checkpoint
 
     async def read_once(self) -> int:
         """Read to the end of both entity sets; gives how many changes were told."""
@@ -154,7 +154,7 @@ class Feed:
         told = await self._telling.tell(rows, deleted, checkpoint=checkpoint, only_learn=only_learn)
         self._positions = positions
         if news:
-            self._written, self._written_at = positions, self._clock()
+            self._written_at = self._clock()
         return told
 
     def _sorted(self, page: Page, columns: Columns) -> tuple[list[Shown], list[Record]]:
@@ -185,9 +185,10 @@ class Feed:
             )
 
     async def _write_down_at_times(self) -> None:
-        if self._positions != self._written and self._clock() - self._written_at >= CHECKPOINT_SECONDS:
-            await self._telling.tell((), checkpoint=checkpoint_of(self._positions))
-            self._written, self._written_at = self._positions, self._clock()
+        checkpoint = checkpoint_of(self._positions)
+        if checkpoint != self._telling.written_down and self._clock() - self._written_at >= CHECKPOINT_SECONDS:
+            await self._telling.tell((), checkpoint=checkpoint)
+            self._written_at = self._clock()
 
 
 def start_link(columns: Columns) -> str:

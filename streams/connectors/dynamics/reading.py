@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from schemas.vocabulary import RecordType
 from streams.connectors.dynamics.client import DataverseClient, Wanted, WebRow
 from streams.connectors.dynamics.columns import Columns
+from streams.connectors.dynamics.lookups import read_each
 from streams.connectors.dynamics.organisation import Organisation
 from streams.connectors.dynamics.rows import Shown, read_row
 from streams.connectors.pacing import Priority
-from streams.connectors.rest import Refused
+from streams.connectors.rest import CallFailed, Refused
 from streams.sync.messages import ApplyCommand, Record
 
 
@@ -20,7 +21,7 @@ class Reading:
     def __init__(self, client: DataverseClient, organisation: Organisation) -> None:
         self._client, self._organisation = client, organisation
 
-    async def commanded(self, commands: Sequence[ApplyCommand], priority: Priority) -> list[Shown | Refused | None]:
+    async def commanded(self, commands: Sequence[ApplyCommand], priority: Priority) -> list[Shown | CallFailed | None]:
         """The record of each command, with the columns that it writes; None where there is none; else why it can't be read now."""
         try:
             return await self._commanded(commands, priority)
@@ -34,9 +35,9 @@ class Reading:
         return [each for each in found if isinstance(each, Shown)]
 
     async def of(self, command: ApplyCommand, priority: Priority) -> Shown | None:
-        """A command's record; None where there is none. Raises Refused where it can't be read now."""
+        """A command's record; None where there is none. Raises Refused and Unread where it can't be read now."""
         [found] = await self.commanded([command], priority)
-        if isinstance(found, Refused):
+        if isinstance(found, CallFailed):
             raise found
         return found
 
@@ -48,19 +49,19 @@ class Reading:
         """A row, read."""
         return read_row(row, columns, self._organisation.ourselves)
 
-    async def _commanded(self, commands: Sequence[ApplyCommand], priority: Priority) -> list[Shown | Refused | None]:
+    async def _commanded(self, commands: Sequence[ApplyCommand], priority: Priority) -> list[Shown | CallFailed | None]:
         columns = [await self.columns(command) for command in commands]
         return await self._read([record_of(command) for command in commands], columns, priority)
 
     async def _read(
         self, records: Sequence[Record], columns: Sequence[Columns], priority: Priority
-    ) -> list[Shown | Refused | None]:
+    ) -> list[Shown | CallFailed | None]:
         parts = [
             Wanted(each.entity_set, record.id, each.select).part for each, record in zip(columns, records, strict=True)
         ]
-        found = await self._client.tried(parts, priority=priority)
+        found = await read_each(self._client, parts, priority=priority)
         return [
-            row if row is None or isinstance(row, Refused) else self.shown(row, each)
+            row if row is None or isinstance(row, CallFailed) else self.shown(row, each)
             for row, each in zip(found, columns, strict=True)
         ]
 

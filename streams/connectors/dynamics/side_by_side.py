@@ -17,3 +17,4 @@ async def side_by_side(work: Sequence[Coroutine[Any, Any, Each]]) -> list[Each]:
     finally:
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

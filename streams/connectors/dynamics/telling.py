@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from schemas.checkpoint import Checkpoint
+from streams.connectors.dynamics.aside import Aside
+from streams.connectors.dynamics.calling import Caller
 from streams.connectors.dynamics.relations import Related, Relations
 from streams.connectors.dynamics.rows import Shown, change_of, deletion_of, is_news, known_of, stream_of
 from streams.connectors.journal import Entry, Journal, StreamChange
@@ -21,6 +23,8 @@ from streams.connectors.pacing import Priority
 from streams.sync.messages import ApplyCommand, Record, SourceChange
 
 log = logging.getLogger(__name__)
+
+ENDPOINT = "GET of what rows point to"
 
 
 @dataclass
@@ -42,10 +46,12 @@ class _Draft:
 
 
 class Telling:
-    """The one way into the streams of Dynamics."""
+    """The one way into the streams of Dynamics. `run` tells what was put aside. `written_down`: the checkpoint that was, last."""
 
-    def __init__(self, journal: Journal, relations: Relations) -> None:
-        self._journal, self._relations = journal, relations
+    def __init__(self, journal: Journal, relations: Relations, caller: Caller) -> None:
+        self.aside = Aside()
+        self.written_down: Checkpoint | None = None
+        self._journal, self._relations, self._caller = journal, relations, caller
         self._lock = asyncio.Lock()
 
     async def tell(
@@ -59,20 +65,49 @@ class Telling:
     ) -> int:
         """Tell what is news of it, then that these were deleted, with how far was read; gives how many changes it made.
 
+        A row that points to what can't be read now is put aside; how far was read is not written down then.
+
         `only_learn`: it is only remembered, unless something of the record stands in a stream, or is announced there, already.
         """
-        related = await self._relations.of((row for row in rows if self._is_news(row)), priority)
+        related = await self._related([row for row in rows if self._is_news(row)], priority)
         async with self._lock:
             draft = _Draft(self._journal)
             for row in rows:
-                _tell_row(draft, row, related)
+                error = related.unread.get(row.record.id)
+                is_told = not only_learn or self._is_known(row.record)
+                if error is None or not is_told:
+                    _tell_row(draft, row, related)
+                elif self._is_news(row):
+                    self.aside.put(row, error)
             for record in deleted:
                 _tell_deletion(draft, record)
             changes = tuple(each for each in draft.changes if not only_learn or self._is_known(each.change.record))
+            checkpoint = None if self.aside else checkpoint
             await self._journal.write(Entry(changes, records=tuple(draft.records.values()), checkpoint=checkpoint))
+            self.written_down = checkpoint or self.written_down
             for known in draft.records.values():
                 self._relations.note(known.record, known.stream)
+            self.aside.take_out(row.record.id for row in self.aside.rows() if not self._is_news(row))
         return len(changes)
+
+    async def run(self) -> None:
+        """Until cancelled: tell what was put aside, ever more seldom. Raises what the journal raises."""
+        while True:
+            await self.aside.some.wait()
+            waits = self._caller.waits()
+            while self.aside:
+                await self._caller.sleep(next(waits))
+                await self.tell(self.aside.rows())
+
+    async def _related(self, rows: Sequence[Shown], priority: Priority) -> Related:
+        """What they point to; waits where too many point to what can't be read."""
+        waits = self._caller.waits()
+        while True:
+            related = await self._relations.of(rows, priority)
+            if self.aside.has_room_for(related.unread):
+                self._caller.well(ENDPOINT)
+                return related
+            await self._caller.wait(ENDPOINT, next(iter(related.unread.values())), waits)
 
     async def announce(self, commands: Sequence[ApplyCommand], links: Sequence[SourceChange]) -> None:
         """Put `linked` into the streams of records that are about to be created, so that their rows find their persons."""

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from streams.connectors.dynamics.batch import Part
 from streams.connectors.dynamics.client import READING, DataverseClient, WebRow, filtering, literal, selecting
 from streams.connectors.dynamics.columns import Columns
+from streams.connectors.dynamics.lookups import read_each
 from streams.connectors.dynamics.organisation import Organisation
 from streams.connectors.dynamics.rows import Shown, read_row
 from streams.connectors.pacing import Priority
+from streams.connectors.rest import CallFailed
 from streams.sync.messages import ApplyCommand
 
 
@@ -23,17 +25,21 @@ class Twins:
         """Those by which its twins are searched, so that equal ones are one: Dataverse compares without regard to case."""
         return {email.strip().casefold() for email, _, _ in self._asked(command)}
 
-    async def of(self, commands: Sequence[ApplyCommand], priority: Priority) -> dict[str, Shown]:
-        """The twin of each command that has one, by the command's id."""
+    async def of(self, commands: Sequence[ApplyCommand], priority: Priority) -> dict[str, Shown | CallFailed]:
+        """The twin of each command that has one, by the command's id; or why it can't be searched for now."""
         asked: list[tuple[ApplyCommand, Columns, Part]] = []
         for command in commands:
             asked += [(command, columns, part) async for columns, part in self._queries(command)]
-        answers = await self._client.gets([part for _, _, part in asked], priority=priority)
+        answers = await read_each(self._client, [part for _, _, part in asked], priority=priority)
         found: dict[str, list[Shown]] = {}
+        unread: dict[str, CallFailed] = {}
         for (command, columns, _), answer in zip(asked, answers, strict=True):
-            found.setdefault(command.command_id, []).extend(self._open(columns, answer or {}))
+            if isinstance(answer, CallFailed):
+                unread[command.command_id] = answer
+            else:
+                found.setdefault(command.command_id, []).extend(self._open(columns, answer or {}))
         persons = {command.command_id: command.person_key for command in commands}
-        return {each: _best(twins, persons[each]) for each, twins in found.items() if twins}
+        return {each: _best(twins, persons[each]) for each, twins in found.items() if twins} | unread
 
     async def _queries(self, command: ApplyCommand) -> AsyncIterator[tuple[Columns, Part]]:
         for email, email_of_lead, email_of_contact in self._asked(command):

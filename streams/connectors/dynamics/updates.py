@@ -13,10 +13,11 @@ from streams.connectors.dynamics.reading import Reading, record_of
 from streams.connectors.dynamics.relations import Relations
 from streams.connectors.dynamics.rows import Shown
 from streams.connectors.dynamics.telling import Telling
+from streams.connectors.dynamics.verdict import may_pass
 from streams.connectors.dynamics.waiting import Waiting
 from streams.connectors.dynamics.writing import Writes, Written, patch
 from streams.connectors.pacing import Priority
-from streams.connectors.rest import Refused
+from streams.connectors.rest import CallFailed, Refused
 from streams.sync.messages import ApplyCommand, ApplyResult
 
 Met = tuple[ApplyCommand, Written]
@@ -56,11 +57,14 @@ class Updates:
         self, commands: Sequence[ApplyCommand], priority: Priority
     ) -> tuple[list[Write], list[Met], list[ApplyResult]]:
         """What is to be written, what could not even be read, and what is answered."""
-        found = [*zip(commands, await self._reading.commanded(commands, priority), strict=True)]
-        unread = [(command, Written("not_yet", error=row)) for command, row in found if isinstance(row, Refused)]
-        read = [(command, row) for command, row in found if not isinstance(row, Refused)]
-        decided = [await self._decide(command, row, priority) for command, row in read]
-        await self._tell_old_news(decided, [row for _, row in read], priority)
+        read = await self._reading.commanded(commands, priority)
+        decided = [await self._decide(*each, priority) for each in zip(commands, read, strict=True)]
+        await self._tell_old_news(decided, read, priority)
+        unread = [
+            (command, Written("not_yet", error=each))
+            for command, each in zip(commands, decided, strict=True)
+            if isinstance(each, CallFailed)
+        ]
         return (
             [each for each in decided if isinstance(each, Write)],
             unread,
@@ -68,20 +72,33 @@ class Updates:
         )
 
     async def _tell_old_news(
-        self, decided: Sequence[ApplyResult | Write], shown: Sequence[Shown | None], priority: Priority
+        self,
+        decided: Sequence[ApplyResult | Write | CallFailed],
+        read: Sequence[Shown | CallFailed | None],
+        priority: Priority,
     ) -> None:
         """A landing whose answer was lost, or what closed the record: the feed will say so too, but later."""
         rows = [
             row
-            for each, row in zip(decided, shown, strict=True)
-            if row is not None and isinstance(each, ApplyResult) and each.answer in ("superseded", "gone")
+            for each, row in zip(decided, read, strict=True)
+            if isinstance(row, Shown) and isinstance(each, ApplyResult) and each.answer in ("superseded", "gone")
         ]
         await self._telling.tell(rows, priority=priority)
 
-    async def _decide(self, command: ApplyCommand, shown: Shown | None, priority: Priority) -> ApplyResult | Write:
+    async def _decide(
+        self, command: ApplyCommand, shown: Shown | CallFailed | None, priority: Priority
+    ) -> ApplyResult | Write | CallFailed:
+        """A failure: of reading the record, or the contact that it became."""
         contact = None
-        if shown is not None and shown.standing == "qualified":
-            contact = await self._relations.contact_of(shown.record.id, priority)
+        if isinstance(shown, Shown) and shown.standing == "qualified":
+            try:
+                contact = await self._relations.contact_of(shown.record.id, priority)
+            except CallFailed as error:
+                if not may_pass(error):
+                    raise
+                return error
+        if isinstance(shown, CallFailed):
+            return shown
         columns = await self._reading.columns(command)
         return decide_update(command, shown, contact, columns, self._organisation.policy)
 

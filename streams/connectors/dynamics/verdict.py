@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from streams.connectors.rest import Answer, Refused
+from streams.connectors.rest import Answer, CallFailed, OutcomeUnknown, Refused
 
 RETRY_AFTER_SECONDS = 5.0
 """Where a 429 does not say how long."""
@@ -53,9 +53,16 @@ def refusal_of(answer: Answer) -> Refused:
     return Refused(code, str(error.get("message") or f"HTTP {answer.status}"), answer.status)
 
 
-def may_pass(error: Refused) -> bool:
+def may_pass(error: CallFailed) -> bool:
     """Whether it is no judgement of a record: the same call may be answered otherwise another time. (A 429 is about nobody.)"""
-    return error.status in (401, FORBIDDEN, 408) or error.status >= 500
+    if isinstance(error, Refused):
+        return error.status in (401, FORBIDDEN, 408) or error.status >= 500
+    return isinstance(error, OutcomeUnknown)
+
+
+def is_forbidden(error: CallFailed) -> bool:
+    """Whether it is there, but not for us."""
+    return isinstance(error, Refused) and error.status == FORBIDDEN
 
 
 def retry_after_seconds(answer: Answer, default: float = RETRY_AFTER_SECONDS) -> float:

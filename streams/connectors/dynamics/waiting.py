@@ -16,7 +16,7 @@ from dataclasses import replace
 from streams.connectors.dynamics.calling import told
 from streams.connectors.dynamics.verdict import may_pass
 from streams.connectors.lanes import Given
-from streams.connectors.rest import CallFailed, OutcomeUnknown, Refused
+from streams.connectors.rest import CallFailed
 from streams.sync.messages import ApplyCommand
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Waiting:
 
     def take(self, command: ApplyCommand, error: CallFailed | None) -> bool:
         """Whether it waits now. `error`: of its own call, where that says nothing for good. False: otherwise, or where too many wait."""
-        if not isinstance(error, OutcomeUnknown) and not (isinstance(error, Refused) and may_pass(error)):
+        if error is None or not may_pass(error):
             return False
         if command.person_key not in self._queues:
             if len(self) >= WAITING_MAX:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from schemas.vocabulary import DYNAMICS, MARKETO, RecordType, System
 from streams.connectors.dynamics.client import DataverseClient, Wanted
 from streams.connectors.dynamics.columns import Columns
+from streams.connectors.dynamics.lookups import read_all
 from streams.connectors.dynamics.rows import read_row
 from streams.connectors.known import KnownRecord, KnownRecords
 from streams.connectors.marketo.client import MarketoClient
@@ -50,7 +51,7 @@ async def ask_in_dynamics(
         select, entity_set = columns[kind].select, columns[kind].entity_set
         for start in range(0, len(ids), ASKED_MAX):
             asked = ids[start : start + ASKED_MAX]
-            rows = await client.records([Wanted(entity_set, each, select) for each in asked])
+            rows = await read_all(client, [Wanted(entity_set, each, select).part for each in asked])
             shown = [read_row(row, columns[kind], ourselves) for row in rows if row is not None]
             with store.together():
                 store.put(record_of(each, email_column(policy, kind)) for each in shown)

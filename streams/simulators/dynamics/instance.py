@@ -122,6 +122,10 @@ class DynamicsInstance(SimulatedDynamics):
             return held.revision
         return held.values.get(column)
 
+    def time(self, now: float) -> str:
+        """By the second, as Dataverse keeps it: what was saved within one second was saved at one time."""
+        return f"{super().time(now)[:19]}Z"
+
     def new_id(self) -> str:
         """An id that nothing has yet."""
         return str(uuid.UUID(int=self.random.getrandbits(128), version=4))

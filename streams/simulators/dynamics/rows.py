@@ -82,11 +82,6 @@ def context_of(call: Call, table: Table, suffix: str = "") -> str:
     return f"{call.base}$metadata#{table.entity_set}{f'({names})' if names else ''}{suffix}"
 
 
-def whole_seconds(time: str) -> str:
-    """An RFC 3339 time in UTC as Dataverse shows it."""
-    return f"{time[:19]}Z"
-
-
 def full_name(held: HeldRecord) -> str | None:
     """First and last name."""
     parts = (held.values.get("firstname"), held.values.get("lastname"))
@@ -146,7 +141,7 @@ def _made_by(instance: DynamicsInstance, held: HeldRecord) -> str:
 
 def _made_on(instance: DynamicsInstance, held: HeldRecord) -> str:
     stored = held.values.get("createdon")
-    return whole_seconds(stored if isinstance(stored, str) else instance.made.get(held.id, ("", held.time))[1])
+    return stored if isinstance(stored, str) else instance.made.get(held.id, ("", held.time))[1]
 
 
 def _master(instance: DynamicsInstance, held: HeldRecord) -> str | None:
@@ -229,7 +224,7 @@ _READERS: Mapping[str, Reader] = {
     "createdby": _made_by,
     "createdon": _made_on,
     "modifiedby": lambda instance, held: instance.users.add(held.who),
-    "modifiedon": lambda instance, held: whole_seconds(held.time),
+    "modifiedon": lambda instance, held: held.time,
     "versionnumber": lambda instance, held: held.version,
     "merged": lambda instance, held: held.state == "deactivated",
     "masterid": _master,

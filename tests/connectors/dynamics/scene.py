@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import msgspec
 from pydantic import SecretStr
 
 from schemas.identity import dynamics_id_of, key_of
@@ -82,7 +83,7 @@ class Scene:
         self.organisation = Organisation(client, self.policies)
         await self.organisation.start()
         relations = Relations(client, self.organisation, self.journal)
-        self.telling = Telling(self.journal, relations)
+        self.telling = Telling(self.journal, relations, client.caller)
         checkpoint = self.journal.checkpoint if not hasattr(self, "_left_at") else self._left_at
         self.feed = Feed(client, self.organisation, self.telling, self.journal, checkpoint, self.options)
         self.applier = Applier(
@@ -136,6 +137,13 @@ class Scene:
         await self.feed.read_once()
         return [each.change for each in self.journal.changes[before:]]
 
+    async def read_through(self) -> bool:
+        """Read the feed once, and tell what was put aside too."""
+        await self.feed.read_once()
+        while self.telling.aside:
+            await self.telling.tell(self.telling.aside.rows())
+        return True
+
     def lead(self, who: str = SAM, **values: Any) -> HeldRecord:
         """A person types in a lead."""
         return self.instance.create("lead", who, {"lastname": "Lovelace", **values}, time.time())
@@ -171,6 +179,11 @@ async def scene(
         finally:
             for client in made.clients:
                 await client.close()
+
+
+def with_dedupe(policy: Any) -> Any:
+    """The shipped policy, which looks for twins."""
+    return msgspec.structs.replace(policy, dedupe="email", digest="1" * 64)
 
 
 def update(held: HeldRecord, revision: int = 1, *, person: str = "p-1", **values: tuple[Any, Any]) -> ApplyCommand:

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from streams.connectors.dynamics.batch import Part
 from streams.connectors.dynamics.client import Wanted, filtering, literal, route, selecting
+from streams.connectors.dynamics.lookups import read_all, read_one
 from streams.connectors.pacing import Pacer
 from streams.connectors.rest import OutcomeUnknown, Refused, Unreachable
 from streams.simulators.serving import serving
@@ -69,7 +70,7 @@ async def test_an_operation_of_a_batch_that_is_throttled_holds_back_everybody_to
     async with scene({"throttled_429": 0.4}, retry_after=3, clock=clock) as made:
         leads = [made.lead(jobtitle=str(n)) for n in range(5)]
         client = made.client(pacer=Pacer(PACE, clock, clock.sleep), sleep=clock.sleep)
-        found = await client.records([Wanted("leads", held.id, ("jobtitle",)) for held in leads])
+        found = await read_all(client, [Wanted("leads", held.id, ("jobtitle",)).part for held in leads])
         assert [row and row["jobtitle"] for row in found] == ["0", "1", "2", "3", "4"]
 
 
@@ -90,7 +91,7 @@ async def test_nobody_reads_on_before_the_retry_after_of_an_operation_is_over() 
     async with stand_in({"/api/data/v9.2/$batch": batch}) as address, scene() as made:
         made.address = address
         client = made.client(pacer=Pacer(PACE, clock, clock.sleep), sleep=clock.sleep)
-        found = await client.records([Wanted("leads", str(n), ("jobtitle",)) for n in range(5)])
+        found = await read_all(client, [Wanted("leads", str(n), ("jobtitle",)).part for n in range(5)])
         assert [row and row["jobtitle"] for row in found] == ["CTO"] * 5
     assert [later - earlier for earlier, later in pairwise(batches)] == pytest.approx([17.0, 17.0], abs=0.1)
 
@@ -102,7 +103,7 @@ async def test_a_read_is_made_again_until_it_is_answered() -> None:
         held = made.lead(jobtitle="CTO")
         client = made.client()
         for _ in range(10):
-            assert await client.record(Wanted("leads", held.id, ("jobtitle",)))
+            assert await client.get(Wanted("leads", held.id, ("jobtitle",)).target)
         assert client.trouble is None
         assert {*made.calls.outcomes("GET leads(id)")} == {"200", "503", "no_answer"}
 
@@ -148,9 +149,9 @@ async def test_a_refusal_has_dataverses_own_code_and_words() -> None:
             await client.patch(Wanted("leads", held.id, ()), {"jobtitle": "x"}, {"If-Match": 'W/"1"'})
         assert (refusal.value.code, refusal.value.status) == ("0x80060882", 412)
         made.delete(held)
-        assert await client.record(Wanted("leads", held.id, ("jobtitle",))) is None
+        assert await read_one(client, Wanted("leads", held.id, ("jobtitle",)).part) is None
         with pytest.raises(Refused, match="0x8006088a"):
-            await client.record(Wanted("leeds", held.id, ("jobtitle",)))
+            await read_one(client, Wanted("leeds", held.id, ("jobtitle",)).part)
 
 
 async def test_an_impatient_client_says_what_is_wrong_with_the_credentials() -> None:
@@ -201,7 +202,7 @@ async def test_what_an_intermediary_answers_says_nothing_about_a_record() -> Non
         made.address = address
         client = made.client(patient=False)
         with pytest.raises(OutcomeUnknown):
-            await client.record(Wanted("leads", "1", ("jobtitle",)))
+            await read_one(client, Wanted("leads", "1", ("jobtitle",)).part)
 
 
 async def test_a_link_to_another_address_gets_no_token_of_ours() -> None:

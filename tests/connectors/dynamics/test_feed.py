@@ -300,7 +300,7 @@ async def test_a_merged_loser_names_the_winner_and_for_whom_it_stands() -> None:
         made.instance.merge(loser.id, winner.id, SAM, time.time())
         [merged] = [change for change in await made.read() if change.kind == "merged"]
         assert (merged.record.id, merged.winner, merged.winner_person_key) == (loser.id, winner.record, "p-9")
-        assert made.instance.calls["GET leads(id)"] == 0  # it is known
+        assert made.instance.calls["batch GET leads(id)"] == 0  # it is known
         made.instance.edit_ours(unseen, SAM, {"key": "p-8#1"}, False, time.time())
         made.journal.known._by_id.pop(unseen.id)
         made.instance.merge(other.id, unseen.id, SAM, time.time())

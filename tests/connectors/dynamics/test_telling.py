@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 from streams.connectors.dynamics.relations import Related
 from streams.connectors.dynamics.rows import Shown
@@ -24,6 +25,16 @@ class Unrelated:
         """Nothing to note."""
 
 
+class Unhurried:
+    """A caller that need not wait for anything."""
+
+    def waits(self) -> Iterator[float]:
+        return iter(())
+
+    def well(self, endpoint: str) -> None:
+        """As ever."""
+
+
 class SlowAtFirst(FakeJournal):
     """Its first commit takes longer than any other."""
 
@@ -36,7 +47,7 @@ class SlowAtFirst(FakeJournal):
 async def test_a_newer_row_waits_until_the_older_one_is_committed() -> None:
     """And an older one that comes later is passed over."""
     journal = SlowAtFirst("dynamics")
-    telling = Telling(journal, Unrelated())
+    telling = Telling(journal, Unrelated(), Unhurried())
     rows = [Shown(LEAD, version, {}) for version in (5, 6, 4)]
     told = await asyncio.gather(*[telling.tell([row]) for row in rows])
     assert told == [1, 1, 0]
@@ -47,7 +58,7 @@ async def test_a_newer_row_waits_until_the_older_one_is_committed() -> None:
 async def test_a_row_and_the_deletion_of_its_record_stand_in_this_order() -> None:
     """Also where one entry holds both, and the record was never seen."""
     journal = FakeJournal("dynamics")
-    telling = Telling(journal, Unrelated())
+    telling = Telling(journal, Unrelated(), Unhurried())
     await telling.tell([Shown(LEAD, 5, {}, key="p-1#1")], [LEAD])
     [created, deleted] = [change for _, change in journal.changes]
     assert (created.kind, deleted.kind, deleted.version, deleted.person_key) == ("created", "deleted", 6, "p-1")

@@ -17,10 +17,12 @@ from streams.connectors.dynamics.writing import IN_VAIN_MAX
 from streams.connectors.lanes import Given
 from streams.connectors.pacing import Priority
 from streams.connectors.progress import Place
-from streams.connectors.rest import Answer, OutcomeUnknown
-from tests.connectors.dynamics.scene import Scene, create, delete, qualify, scene, update
+from streams.connectors.rest import Answer, CallFailed, OutcomeUnknown
+from streams.policy import default_policy
+from tests.connectors.dynamics.scene import ADA, Scene, create, delete, qualify, scene, update, with_dedupe
 
 BROKEN = Answer(500, b'{"error":{"code":"0x80040216","message":"An unexpected error occurred."}}')
+FORBIDDEN = Answer(403, b'{"error":{"code":"0x80040220","message":"SecLib::AccessCheckEx failed."}}')
 PLACE = TopicPartition("dynamics.commands", 0)
 
 
@@ -152,16 +154,16 @@ async def test_in_an_outage_nobody_waits_apart() -> None:
         made.clients[0].batch = is_lost_from_the_first_write_on
         commands = [update(h, person=f"p-{n}", jobtitle=("CIO", "CTO")) for n, h in enumerate(leads)]
         applying = asyncio.create_task(made.apply(*commands))
-        await until(lambda: made.calls.count(("POST $batch", "no_answer")) > 20)
+        await until(lambda: [outcome for _, outcome in made.calls].count("no_answer") > 20)
         assert not applying.done() and not made.applier.waiting
         made.faults.plan.shares.clear()  # type: ignore[attr-defined]
         assert await applying == [] and {held.values["jobtitle"] for held in leads} == {"CTO"}
 
 
-@pytest.mark.parametrize("status", [401, 403, 500])
+@pytest.mark.parametrize("answer", [FORBIDDEN, replace(BROKEN, status=401), BROKEN, OutcomeUnknown("timed out")])
 @pytest.mark.parametrize("operation", ["update", "create", "qualify", "delete"])
-async def test_a_record_that_cannot_be_read_waits(operation: str, status: int) -> None:
-    """It was given to another business unit, perhaps. The records beside it are read, and written."""
+async def test_a_record_that_cannot_be_read_waits(operation: str, answer: Answer | CallFailed) -> None:
+    """It was given to another business unit, perhaps, or its reading times out. The records beside it are read, and written."""
     async with scene() as made:
         bad, good = made.lead(jobtitle="CIO"), made.lead(jobtitle="CIO")
         await made.start()
@@ -172,7 +174,7 @@ async def test_a_record_that_cannot_be_read_waits(operation: str, status: int) -
             "delete": delete(bad.record),
         }[operation]
         assert command.record is not None
-        end = made.answer_instead(command.record.id, replace(BROKEN, status=status), writes=False)
+        end = made.answer_instead(command.record.id, answer, writes=False)
         commands = command, update(good, person="p-2", jobtitle=("CIO", "CTO"))
         assert await made.apply(*commands, maybe_done=True) == []
         assert good.values["jobtitle"] == "CTO" and len(made.applier.waiting) == 1 and len(made.instance.records) == 2
@@ -182,6 +184,55 @@ async def test_a_record_that_cannot_be_read_waits(operation: str, status: int) -
         assert [each.answer for each in made.journal.results] == {"create": ["created"], "qualify": ["created"]}.get(
             operation, []
         )
+
+
+@pytest.mark.parametrize("answer", [FORBIDDEN, BROKEN, OutcomeUnknown("timed out")])
+@pytest.mark.parametrize("operation", ["update", "create", "qualify", "delete"])
+async def test_a_command_waits_whose_leads_contact_cannot_be_found_now(
+    operation: str, answer: Answer | CallFailed, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The lead is qualified, and nobody knows into what: the others of its batch are written meanwhile."""
+    async with scene() as made:
+        await made.start()
+        await made.apply(create())
+        lead, good = made.held(create().record.id), made.lead(jobtitle="CIO")
+        made.instance.qualify(lead.id, "sam", 1.0)
+        command = {
+            "update": update(lead, 2, jobtitle=("CTO", "CEO")),
+            "create": create(revision=2),
+            "qualify": qualify(lead.record),
+            "delete": delete(lead.record),
+        }[operation]
+        end = made.answer_instead(f"eq%20{lead.id}", answer, writes=False)
+        assert await made.apply(command, update(good, person="p-2", jobtitle=("CIO", "CTO")), maybe_done=True) == []
+        assert good.values["jobtitle"] == "CTO" and len(made.applier.waiting) == 1
+        assert f"Dynamics, {operation} {lead.id}" in caplog.text
+        end()
+        await made.applier.try_again()
+        assert made.journal.results[-1].answer == ("superseded" if operation == "qualify" else "gone")
+        assert not made.applier.waiting and made.clients[0].trouble is None
+
+
+@pytest.mark.parametrize("answer", [FORBIDDEN, BROKEN, OutcomeUnknown("timed out")])
+@pytest.mark.parametrize("looked_up", ["p-1%40example.com", "systemusers", "the twin's lead"])
+async def test_a_create_waits_whose_twin_or_owner_cannot_be_looked_up_now(
+    looked_up: str, answer: Answer | CallFailed, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is made of it by then; the others of its batch are."""
+    async with scene(policy=with_dedupe(default_policy())) as made:
+        lead = made.lead(emailaddress1="p-1@example.com")
+        if looked_up == "the twin's lead":
+            made.instance.qualify(lead.id, "sam", 1.0)
+        await made.start()
+        members = {"owner": ADA} if looked_up == "systemusers" else {"dedupe": "email"}
+        end = made.answer_instead(f"leads({lead.id})" if "lead" in looked_up else looked_up, answer, writes=False)
+        [answered] = await made.apply(create("p-1", **members), create("p-2", dedupe="email"))
+        assert (answered.person_key, answered.answer) == ("p-2", "created") and len(made.applier.waiting) == 1
+        assert "Dynamics, create" in caplog.text and "the others go on" in caplog.text
+        end()
+        await made.applier.try_again()
+        assert made.journal.results[-1].answer == ("created" if "owner" in members else "linked")
+        assert not made.applier.waiting and made.clients[0].trouble is None
 
 
 async def test_what_follows_of_the_same_person_waits_behind_it() -> None:

@@ -8,11 +8,8 @@ from tests.connectors.dynamics.world import DynamicsWorld
 from tests.connectors.rest_world import lived
 from tests.simulation.profiles import PROFILES
 
-JUDGED_BY_TIMES = {"winners", "window"}
-"""Which of two edits is the later hangs on when a row was told, and the oracle knows that of the simulated feed only."""
 
-
-@pytest.mark.parametrize("profile", sorted(PROFILES.keys() - JUDGED_BY_TIMES))
+@pytest.mark.parametrize("profile", sorted(PROFILES))
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_oracle_finds_nothing(profile: str, seed: int) -> None:
     """Run more with `python -m tests.connectors.dynamics.worlds`; a seed that fails is a test."""

@@ -76,6 +76,6 @@ class DynamicsWorld(RestWorld):
 
     def read_by_rest(self) -> None:
         """Change tracking is read to its end."""
-        if self.work(self.scene.feed.read_once()) is not None:
+        if self.work(self.scene.read_through()) is not None:
             self.dynamics.unread.clear()
         self.publish_what_was_written()

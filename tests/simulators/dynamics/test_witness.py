@@ -150,3 +150,13 @@ async def test_a_row_is_shown_before_somebody_edits_the_record() -> None:
         lead_id = await org.lead()
         await org.ask("GET", f"leads({lead_id})")
         assert [fact[0] for fact in org.told.facts] == ["created", "shown", "entered"]
+
+
+async def test_the_witness_dates_a_save_as_its_row_does() -> None:
+    """By the second: an edit of Marketo's within that second is no earlier one to whoever reads the row."""
+    async with organisation() as org:
+        lead_id = await org.lead()
+        org.clock[0] += 0.7
+        await org.ask("PATCH", f"leads({lead_id})", {"jobtitle": "CTO"})
+        assert org.instance.records[lead_id].time == "2026-09-21T14:13:20Z"
+        assert (await org.ask("GET", f"leads({lead_id})")).row["modifiedon"] == "2026-09-21T14:13:20Z"
