@@ -196,8 +196,10 @@ def _written_once(
         there = value_held(oracle, person, other_system(system), rule)
         if blocks[system] == "no" and there is not None and value_held(oracle, person, system, rule) is None:
             yield Difference(person.key, rule.name, f"{system} holds nothing, the other system {there!r}")
-    last = unseen(person.facts(rule.name))
-    for system in {MARKETO, DYNAMICS} - rule.block_updates if len(last) == 1 else ():
+    facts = person.facts(rule.name)
+    last = unseen(facts)
+    is_certain = len(last) == 1 and last[0].number not in facts.loose  # else it may have ended before a row showed it
+    for system in {MARKETO, DYNAMICS} - rule.block_updates if is_certain else ():
         held = value_held(oracle, person, system, rule)
         if blocks[system] == "no" and held != last[0].value:
             yield Difference(person.key, rule.name, f"{system} holds {held!r}; right is {last[0].value!r}")
