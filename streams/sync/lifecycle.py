@@ -8,7 +8,7 @@ not delivered? (Design, "Deletion", "Creation, links, conversion, merges"; domai
 from __future__ import annotations
 
 from schemas.vocabulary import DYNAMICS, MARKETO, RecordKind, System
-from streams.sync import landings, linking
+from streams.sync import edits, landings, linking
 from streams.sync.collision import settle
 from streams.sync.messages import PersonChange, Record
 from streams.sync.outcome import Fold
@@ -60,6 +60,7 @@ def _end_what_the_record_left(fold: Fold, system: System) -> None:
     """
     state, other = fold.person.system(system), fold.person.other(system)
     fold.close_error(system)
+    edits.forget_what_it_stated(fold, system)
     if state.link is None and other.link is None and other.creating() is None:
         other.wish = None
         fold.close_error(other_system(system))

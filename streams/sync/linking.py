@@ -70,6 +70,7 @@ def link_first_seen(fold: Fold, record: Record) -> None:
     close_duplicate(fold, record)
     state.link = Link(record.type, record.id, creation=change.creation or 0)
     note_shown(fold, state.link)
+    edits.note_stated(fold)
     state.link.revision = change.revision or 0
     end_wish(fold, change.system)
     if wish is not None and wish.sync_as == "contact" and record.type == "lead":
@@ -86,6 +87,7 @@ def link_first_seen(fold: Fold, record: Record) -> None:
     elif person.marketo.flight is None and person.dynamics.flight is None and not person.moving:
         selected = fold.policy.fields  # the only record of its person: what it holds is what is known
         person.at_rest.update({name: value for name, value in (change.fields or {}).items() if name in selected})
+        edits.note_unstated(fold, change.fields or {}, change.system)
     else:
         fold_values(fold, None)
 
@@ -164,6 +166,7 @@ def tell_marketo_again(fold: Fold) -> None:
 def fold_first_row(fold: Fold, state: SystemState, link: Link) -> None:
     """The first row of a record that was linked, or converted, before anything of it was seen."""
     link.unread = False
+    edits.note_stated(fold)
     landed = landed_by(fold, state)
     if landed is not None:
         edits.land(fold, fold.change.system, landed)

@@ -172,6 +172,7 @@ class PersonState(Struct, array_like=True, gc=False):
     errors: dict[str, SyncError] = {}  # by receiver, `rewriting/<field>` or `duplicate/<system>`
     requests: tuple[str, ...] = ()  # the last ones, by change id: a repeat has no effect
     conversion: Conversion | None = None
+    unstated: tuple[str, ...] = ()  # one-way fields of which the source's record has said nothing yet
 
     def system(self, system: System) -> SystemState:
         """The person in this system."""
@@ -202,6 +203,7 @@ def fork(person: PersonState) -> PersonState:
         person.errors.copy(),
         person.requests,
         person.conversion,
+        person.unstated,
     )
 
 
