@@ -42,7 +42,13 @@ def settle(field: MovingField, rule: FieldRule, record_type: RecordType | None, 
 def decide(
     marketo: Edit, dynamics: Edit, rule: FieldRule, record_type: RecordType | None, policy: Policy
 ) -> tuple[System, Rule]:
-    """The winner of a collision, and the rule that made it win."""
+    """The winner of a collision, and the rule that made it win.
+
+    A field that is written once in one of the systems is led by it: what is entered there never hears of the other one's edits.
+    """
+    if len(rule.block_updates) == 1:
+        (leading,) = rule.block_updates
+        return leading, leading
     authority = policy.authority[record_type or "lead"]
     later, apart_seconds = _later(marketo, dynamics)
     if policy.collision_window_seconds is not None and later and apart_seconds > policy.collision_window_seconds:

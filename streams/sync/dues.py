@@ -32,7 +32,7 @@ def due_by_system(fold: Fold) -> dict[System, dict[str, Edit]]:
         due_in = [
             system
             for system in SYSTEMS
-            if field.side(system).held != edit.value and _may_be_written(fold, system, name, field)
+            if field.side(system).held != edit.value and _may_be_written(fold, system, name, field, edit)
         ]
         for system in due_in:
             due[system][name] = edit
@@ -78,12 +78,13 @@ def _colliding(edit: Edit) -> CollidingEdit:
     return CollidingEdit(change_id=edit.change_id, value=edit.value, time=edit.time, who=edit.who)
 
 
-def _may_be_written(fold: Fold, system: System, name: str, field: MovingField) -> bool:
-    """Whether a field may be written to this system's record, now that it holds something."""
+def _may_be_written(fold: Fold, system: System, name: str, field: MovingField, edit: Edit) -> bool:
+    """Whether a field may be written to this system's record, now that it holds something; its own edit always may."""
     link = fold.person.system(system).link
     if link is None or name not in fold.policy.outbound[link.type] or not in_sync(fold, name):
         return False
-    return system not in fold.policy.fields[name].block_updates or field.side(system).held is None
+    is_first = field.side(system).held is None or edit.made_in == system
+    return is_first or system not in fold.policy.fields[name].block_updates
 
 
 def _leave_written_once(fold: Fold, name: str, field: MovingField, edit: Edit) -> None:

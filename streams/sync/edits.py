@@ -264,9 +264,11 @@ def fold_late_repeat(fold: Fold, name: str, value: Value) -> None:
         return
     field, rule = moving_field(fold, name), fold.policy.fields.get(name)
     hold(field, MARKETO, value)
-    if rule is not None and rule.block_updates and field.marketo.edit is None and field.dynamics.edit is None:
+    if rule is None or not rule.block_updates or field.marketo.edit is not None or field.dynamics.edit is not None:
+        return
+    if DYNAMICS in rule.block_updates or field.dynamics.held == known:
         # The systems may hold different values for good, so that nothing else is due: Marketo gets back what it held.
-        field.dynamics.edit = Edit(fold.change.change_id, known, DYNAMICS, fold.change.time, weak=True)  # type: ignore[arg-type]
+        field.marketo.edit = Edit(fold.change.change_id, known, MARKETO, fold.change.time, weak=True)  # type: ignore[arg-type]
 
 
 def is_our_own(fold: Fold) -> bool:
