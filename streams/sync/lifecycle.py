@@ -27,8 +27,8 @@ def on_deleted(fold: Fold) -> None:
         close(fold, change.system, "deleted")
     elif state.link is None and landings.is_of_our_creation(change.creation, record, state.creating()):
         end_creation(fold, change.system, record.id)
-    elif not linking.close_duplicate(fold, record):
-        fold.effect = "no_effect"
+    else:
+        linking.end_stray(fold, state, record)
 
 
 def close(fold: Fold, system: System, closure: Closure) -> None:
@@ -150,8 +150,7 @@ def on_merged(fold: Fold) -> None:
         fold.effect = "closed"
         return
     if not (is_linked or is_creation):
-        if not linking.close_duplicate(fold, record):
-            fold.effect = "no_effect"
+        linking.end_stray(fold, state, record)
         return
     if state.flight is not None and is_creation:
         state.creations = max(state.creations, state.flight.creation)

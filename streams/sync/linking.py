@@ -112,7 +112,7 @@ def note_linked(fold: Fold, record: Record) -> None:
 def want_marketo_if_never_had(fold: Fold) -> None:
     """Somebody created in Dynamics becomes a new person in Marketo."""
     marketo = fold.person.marketo
-    if marketo.link is None and not marketo.closed and marketo.flight is None:
+    if marketo.link is None and marketo.last_closure() is None and marketo.flight is None:
         marketo.wish = Wish(fold.change.change_id)
 
 
@@ -281,6 +281,13 @@ def _lead_of(state: SystemState, shown: Record) -> str:
 def with_closed(state: SystemState, record_id: str, closure: Closure) -> tuple[tuple[str, Closure], ...]:
     """The closed records with one more."""
     return (*state.closed, (record_id, closure))[-CLOSED_RECORDS_MAX:]
+
+
+def end_stray(fold: Fold, state: SystemState, record: Record) -> None:
+    """A record is no more that was not the person's linked one: a late repeat of its rows shall say nothing."""
+    state.closed = ((record.id, "stray"), *state.closed)[-CLOSED_RECORDS_MAX:]
+    if not close_duplicate(fold, record):
+        fold.effect = "no_effect"
 
 
 def close_duplicate(fold: Fold, record: Record) -> bool:
