@@ -205,10 +205,9 @@ def land_field(
     side, there = field.side(system), field.other(system)
     if is_default and there.edit is None:
         there.edit = sent
-    if created:
-        side.held = sent.value  # before it, there was no record that could have been empty
-    else:
-        hold(field, system, sent.value)
+    side.held = sent.value
+    if system == DYNAMICS:
+        field.held_since = ()  # whatever shows in a contact was entered after it
     if not sent.is_same(there.edit):
         return
     there.delivered = True

@@ -253,11 +253,13 @@ def convert(fold: Fold, contact: Record) -> None:
     flight, link = state.flight, state.link
     lead_id = _lead_of(state, change.record or contact)
     created = flight is not None and flight.operation == "create"
-    void = {} if flight is None or created else flight.fields
+    void = {} if flight is None else flight.fields
     if flight is not None and created:
         state.creations = max(state.creations, flight.creation)
         fold.log("created", f"{DYNAMICS}/{lead_id}", record=Record(DYNAMICS, "lead", lead_id), operation="create")
-        edits.land(fold, DYNAMICS, flight, "lead")  # there was a lead, so all that the create carried was on it
+    if flight is not None and (created or (change.kind == "converted" and (change.revision or 0) >= flight.revision)):
+        edits.land(fold, DYNAMICS, flight, "lead")  # it was on the lead before there was a contact
+        void = {}
     state.delete = state.delete or (flight is not None and flight.operation == "delete")  # void, and due still
     state.flight = state.qualify = None
     if DYNAMICS in person.errors and person.errors[DYNAMICS].refused:

@@ -142,9 +142,7 @@ class SystemState(Struct, array_like=True, gc=False):
     wish: Wish | None = None  # a record shall be created
     qualify: Lane | None = None  # the lead shall be qualified, in this lane
     delete: bool = False  # the record shall be deleted (delete policy)
-    closed: tuple[
-        tuple[str, Closure], ...
-    ] = ()  # records that are no more: strays, never linked, then the others, oldest first
+    closed: tuple[tuple[str, Closure], ...] = ()  # no more: strays, then those that were linked, oldest first
 
     def closure_of(self, record_id: str) -> Closure | None:
         """Why this record is closed; None for one that is not."""
