@@ -220,8 +220,12 @@ def land_field(
 def fold_own_value(fold: Fold, system: System, name: str, value: Value, sent: Edit) -> None:
     """A value that shows at the landing itself, other than sent, in our own write: the system rewrote it on save.
 
-    It is an edit only if what was sent is still the settled value; otherwise it is only what the record holds.
+    It is an edit only if what was sent is still the settled value; otherwise it is only what the record holds. In a field of
+    one direction it goes nowhere: the source's value stands, and the receiver keeps its own.
     """
+    if name in fold.policy.received[system]:
+        fold_unchanged(fold, system, name, value, sent)
+        return
     field, rule = moving_field(fold, name), fold.policy.fields.get(name)
     if rule is None or field.side(system).held == value:
         return

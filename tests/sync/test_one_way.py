@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.vocabulary import OURSELVES
-from streams.sync.messages import Record
+from streams.sync.messages import ApplyCommand, Record
 from tests.simulation.small_policy import small_policy
 from tests.sync.playbook import COMPLETE, MARKETO_ID, Playbook
 
@@ -91,3 +91,22 @@ def test_a_source_that_states_what_the_receiving_record_holds_is_right_from_then
     book = lead_scores(scored(None), 10)
     assert book.marketo(leadScore=10).out == []
     assert lead_scores(book, 11).command().fields == {"mkt_score": 10}
+
+
+@pytest.mark.parametrize("direction", ["to_dynamics", "to_marketo"])
+def test_what_the_receiving_system_rewrites_on_save_is_not_sent_again_and_again(direction: str) -> None:
+    """Its source is right, and the receiver keeps its own: an error says so, until somebody edits the source, or a retry."""
+    book = Playbook(small_policy("one-way", {"job_title": {"direction": direction}})).linked_lead()
+
+    def entered(value: str) -> ApplyCommand:
+        if direction == "to_dynamics":
+            return book.marketo(jobTitle=value).command()
+        return book.dynamics(jobtitle=value, lastname="Lovelace", revision=1).command()
+
+    def landed_as(sent: ApplyCommand, value: str) -> list[ApplyCommand]:
+        return book.lands(sent, **({"jobtitle": value} if direction == "to_dynamics" else {"jobTitle": value})).out
+
+    assert landed_as(entered(" Cto "), "Cto") == []
+    assert list(book.known.errors) == ["rewriting/job_title"]
+    assert landed_as(entered("Ceo"), "Ceo") == []
+    assert (book.known.errors, book.known.at_rest["job_title"]) == ({}, "Ceo")
