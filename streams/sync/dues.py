@@ -46,12 +46,14 @@ def settled_edit(fold: Fold, name: str, field: MovingField) -> Edit:
     rule, marketo, dynamics = fold.policy.fields.get(name), field.marketo.edit, field.dynamics.edit
     if rule is None:
         return Edit(AT_REST, field.base)
-    if marketo is None or dynamics is None:
+    if rule.direction == "both" and (marketo is None or dynamics is None):
         return marketo or dynamics or Edit(AT_REST, field.base)  # as `settle` says of most fields, sooner
     settled = settle(field, rule, fold.person.record_type, fold.policy)
     if settled.rule is not None:
         _record_collision(fold, name, field, settled)
-    return settled.edit or Edit(AT_REST, field.base)
+    if settled.edit is not None or rule.direction == "both":
+        return settled.edit or Edit(AT_REST, field.base)
+    return Edit(AT_REST, field.side(MARKETO if rule.direction == "to_dynamics" else DYNAMICS).held)
 
 
 def _record_collision(fold: Fold, name: str, field: MovingField, settled: Settled) -> None:

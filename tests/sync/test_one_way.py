@@ -110,3 +110,30 @@ def test_what_the_receiving_system_rewrites_on_save_is_not_sent_again_and_again(
     assert list(book.known.errors) == ["rewriting/job_title"]
     assert landed_as(entered("Ceo"), "Ceo") == []
     assert (book.known.errors, book.known.at_rest["job_title"]) == ({}, "Ceo")
+
+
+@pytest.mark.parametrize("direction", ["to_dynamics", "to_marketo"])
+def test_an_edit_that_waits_when_the_policy_makes_its_side_the_receiving_one_is_written_over(direction: str) -> None:
+    """Taken for settled, it stood for what the source holds: the systems differed, and nobody was told."""
+    book = Playbook(small_policy()).linked_lead(jobTitle="Old", email="ada@example.com")
+    row = {"lastname": "Lovelace", "emailaddress1": "ada@example.com", "revision": 1}
+    if direction == "to_dynamics":
+        book.dynamics(**{**row, "jobtitle": "New", "emailaddress1": "bad"})
+    else:
+        book.marketo(jobTitle="New", email="bad")
+    assert book.out == []
+    book.policy = small_policy("one-way", {"job_title": {"direction": direction}})
+    if direction == "to_dynamics":
+        assert book.marketo(phone="3").command().fields == {"jobtitle": "Old", "telephone1": "3"}
+    else:
+        told = book.dynamics(**row, jobtitle="Old", telephone1="3").command().fields
+        assert told == {"jobTitle": "Old", "phone": "3"}
+
+
+def test_what_has_landed_in_the_source_all_the_same_is_what_the_source_holds() -> None:
+    """It was in flight when the policy made its side the receiving one: both systems hold it."""
+    book = Playbook(small_policy()).linked_lead(jobTitle="Old")
+    told = book.dynamics(jobtitle="New", lastname="Lovelace", revision=1).command()
+    book.policy = small_policy("one-way", {"job_title": {"direction": "to_dynamics"}})
+    assert book.lands(told).out == []
+    assert (book.known.moving, book.known.at_rest["job_title"]) == ({}, "New")
