@@ -120,13 +120,21 @@ def after_deletion_in_marketo(fold: Fold) -> None:
     """
     state = fold.person.marketo
     flight, state.flight = state.flight, None
-    if flight is not None and any(edit.by_person_in(DYNAMICS) for edit in flight.fields.values()):
+    is_carried = flight is not None and any(edit.by_person_in(DYNAMICS) for edit in flight.fields.values())
+    if is_carried and not _is_nothing_left(fold):
         state.wish = Wish(fold.change.change_id)
         return
     _want_again_if_still_due(fold)
 
 
+def _is_nothing_left(fold: Fold) -> bool:
+    """Whether there is no record in Dynamics either, and none on its way, to make a Marketo person of."""
+    return fold.person.dynamics.link is None and fold.person.dynamics.creating() is None
+
+
 def _want_again_if_still_due(fold: Fold) -> None:
+    if _is_nothing_left(fold):
+        return
     outbound = fold.policy.outbound["person"]
     for name, field in fold.person.moving.items():
         rule = fold.policy.fields.get(name)

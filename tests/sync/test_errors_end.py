@@ -150,3 +150,13 @@ def test_a_duplicate_that_is_gone_says_nothing_of_who_may_be_made_again() -> Non
     ends(book, Record("marketo", "person", "77"), "deleted")
     assert book.dynamics(jobtitle="Cto", lastname="Lovelace", firstname="Ada").out == []
     assert book.known.marketo.last_closure() == "merged"
+
+
+@pytest.mark.parametrize("first", ["dynamics", "marketo"])
+def test_a_person_whose_lead_is_gone_too_is_not_wanted_again(first: Any) -> None:
+    """What was on its way to them was edited in Dynamics, but nothing is left there to make a new person of."""
+    book = Playbook().linked_lead()
+    told = book.dynamics(jobtitle="Cto", lastname="Lovelace", revision=1).command()
+    book.deleted(first).deleted("marketo" if first == "dynamics" else "dynamics")
+    book.answers(told, "gone")
+    assert (book.out, book.known.marketo.wish) == ([], None)
