@@ -132,7 +132,7 @@ class SimulatedDynamics(SimulatedSystem):
 
     def read_qualified(self, held: HeldRecord) -> None:
         """It became a contact."""
-        self._publish(held, "converted", contact=self._closed_by[held.id].record)
+        self._publish(held, "converted", contact=self._closed_by[held.id].record, revision=held.revision)
 
     def read_deactivated(self, held: HeldRecord) -> None:
         """It was merged into another."""

@@ -138,7 +138,8 @@ def _due(name: str, field: MovingField, edit: Edit, system: System, state: Perso
     if edit.made_in is None and rule.block_updates:
         return False
     held = field.side(system).held
-    return held != edit.value and not (system in rule.block_updates and held is not None)
+    is_blocked = system in rule.block_updates and held is not None and edit.made_in != system
+    return held != edit.value and not is_blocked
 
 
 def why_waiting(state: PersonState, system: System, policy: Policy) -> str:

@@ -1,7 +1,7 @@
 """Which of two edits stands: sight first, then the policy.
 
 Settled is, of the latest edits of the two systems that are not over: the only one; the one made in sight of the other;
-equal values, no collision; else a collision, and the policy decides. What a system made itself (a rewriting, a default)
+equal values, no collision; else a collision, and the policy decides. Of a one-way field, its source's. What a system made itself (a rewriting, a default)
 loses to what a person entered without having seen it, and so is no collision. (Design, "Sight, collisions, commands".)
 """
 
@@ -26,6 +26,8 @@ class Settled(NamedTuple):
 def settle(field: MovingField, rule: FieldRule, record_type: RecordType | None, policy: Policy) -> Settled:
     """The settled value of a field, from the latest edit of each system."""
     marketo, dynamics = field.marketo.edit, field.dynamics.edit
+    if rule.direction != "both":
+        return Settled(marketo if rule.direction == "to_dynamics" else dynamics)
     if marketo is None or dynamics is None:
         return Settled(marketo or dynamics)
     if field.marketo.in_sight or marketo.value == dynamics.value:
@@ -42,7 +44,13 @@ def settle(field: MovingField, rule: FieldRule, record_type: RecordType | None, 
 def decide(
     marketo: Edit, dynamics: Edit, rule: FieldRule, record_type: RecordType | None, policy: Policy
 ) -> tuple[System, Rule]:
-    """The winner of a collision, and the rule that made it win."""
+    """The winner of a collision, and the rule that made it win.
+
+    A field that is written once in one of the systems is led by it: what is entered there never hears of the other one's edits.
+    """
+    if len(rule.block_updates) == 1:
+        (leading,) = rule.block_updates
+        return leading, leading
     authority = policy.authority[record_type or "lead"]
     later, apart_seconds = _later(marketo, dynamics)
     if policy.collision_window_seconds is not None and later and apart_seconds > policy.collision_window_seconds:

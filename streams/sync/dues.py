@@ -32,7 +32,7 @@ def due_by_system(fold: Fold) -> dict[System, dict[str, Edit]]:
         due_in = [
             system
             for system in SYSTEMS
-            if field.side(system).held != edit.value and _may_be_written(fold, system, name, field)
+            if field.side(system).held != edit.value and _may_be_written(fold, system, name, field, edit)
         ]
         for system in due_in:
             due[system][name] = edit
@@ -46,12 +46,14 @@ def settled_edit(fold: Fold, name: str, field: MovingField) -> Edit:
     rule, marketo, dynamics = fold.policy.fields.get(name), field.marketo.edit, field.dynamics.edit
     if rule is None:
         return Edit(AT_REST, field.base)
-    if marketo is None or dynamics is None:
+    if rule.direction == "both" and (marketo is None or dynamics is None):
         return marketo or dynamics or Edit(AT_REST, field.base)  # as `settle` says of most fields, sooner
     settled = settle(field, rule, fold.person.record_type, fold.policy)
     if settled.rule is not None:
         _record_collision(fold, name, field, settled)
-    return settled.edit or Edit(AT_REST, field.base)
+    if settled.edit is not None or rule.direction == "both":
+        return settled.edit or Edit(AT_REST, field.base)
+    return Edit(AT_REST, field.side(MARKETO if rule.direction == "to_dynamics" else DYNAMICS).held)
 
 
 def _record_collision(fold: Fold, name: str, field: MovingField, settled: Settled) -> None:
@@ -78,12 +80,13 @@ def _colliding(edit: Edit) -> CollidingEdit:
     return CollidingEdit(change_id=edit.change_id, value=edit.value, time=edit.time, who=edit.who)
 
 
-def _may_be_written(fold: Fold, system: System, name: str, field: MovingField) -> bool:
-    """Whether a field may be written to this system's record, now that it holds something."""
+def _may_be_written(fold: Fold, system: System, name: str, field: MovingField, edit: Edit) -> bool:
+    """Whether a field may be written to this system's record, now that it holds something; its own edit always may."""
     link = fold.person.system(system).link
     if link is None or name not in fold.policy.outbound[link.type] or not in_sync(fold, name):
         return False
-    return system not in fold.policy.fields[name].block_updates or field.side(system).held is None
+    is_first = field.side(system).held is None or edit.made_in == system
+    return is_first or system not in fold.policy.fields[name].block_updates
 
 
 def _leave_written_once(fold: Fold, name: str, field: MovingField, edit: Edit) -> None:

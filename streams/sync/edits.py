@@ -7,12 +7,14 @@ seen. (Design, "Sight, collisions, commands"; runnable there as the collision mo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from schemas.limits import REWRITES_MAX, VALUES_HELD_MAX
 from schemas.vocabulary import DYNAMICS, MARKETO, OURSELVES, RecordType, System
 from streams.sync.collision import settle
 from streams.sync.messages import Value
 from streams.sync.outcome import Fold
-from streams.sync.person import Edit, FieldSide, Flight, MovingField, SyncError, Wish
+from streams.sync.person import Edit, FieldSide, Flight, MovingField, SyncError, Wish, other_system
 from streams.sync.policy import FieldRule
 from streams.sync.values import canonical
 
@@ -56,6 +58,7 @@ def fold_edit(fold: Fold, system: System, name: str, edit: Edit) -> None:
     known = fold.person.at_rest.get(name, UNKNOWN) if moving is None else moving.side(system).held
     if known is UNKNOWN and edit.value is None:
         if name in fold.policy.fields:
+            _stands_without_its_source(fold, system, name, known)
             fold.person.at_rest[name] = None
         return
     if known is not UNKNOWN and known == edit.value:
@@ -63,12 +66,15 @@ def fold_edit(fold: Fold, system: System, name: str, edit: Edit) -> None:
     rule = fold.policy.fields.get(name)
     if rule is None:
         return
+    if moving is None and rule.direction != "both" and _stands_without_its_source(fold, system, name, known):
+        fold.person.at_rest[name] = edit.value
+        return
     if moving is None and _is_of_another_type(rule, system, known, edit.value):
         fold.person.at_rest[name] = edit.value
         return
     field = moving or moving_field(fold, name)
     if rule.direction == ("to_marketo" if system == MARKETO else "to_dynamics"):
-        _fold_on_the_receiving_side(fold, system, name, edit, source_known=known is not UNKNOWN)
+        _fold_on_the_receiving_side(fold, system, name, edit)
         return
     side, there = field.side(system), field.other(system)
     seen_before = side.edit is not None and side.in_sight
@@ -99,10 +105,36 @@ def _is_left_in_error(fold: Fold, system: System) -> bool:
     return system in fold.person.errors and other.link is None and other.creating() is None
 
 
-def _fold_on_the_receiving_side(fold: Fold, system: System, name: str, edit: Edit, source_known: bool) -> None:
+def _stands_without_its_source(fold: Fold, system: System, name: str, known: object) -> bool:
+    """Whether a one-way field's value on the receiving side stands: nobody has stated another one that still is somebody's."""
+    if name not in fold.policy.received[system]:
+        return False
+    if known is UNKNOWN:
+        note_unstated(fold, (name,), system)
+    return name in fold.person.unstated
+
+
+def note_unstated(fold: Fold, names: Iterable[str], system: System) -> None:
+    """Of those of these fields that this system only receives, the other one has stated nothing."""
+    received = fold.policy.received[system]
+    fold.person.unstated = tuple(dict.fromkeys([*fold.person.unstated, *(n for n in names if n in received)]))
+
+
+def note_stated(fold: Fold) -> None:
+    """The source of one-way fields states them: from now on what it says is right."""
+    shown, received = fold.change.fields or {}, fold.policy.received[fold.change.system]
+    fold.person.unstated = tuple(name for name in fold.person.unstated if name not in shown or name in received)
+
+
+def forget_what_it_stated(fold: Fold, source: System) -> None:
+    """The source of one-way fields is no more: what it stated is not what another one holds."""
+    note_unstated(fold, [*fold.person.at_rest, *fold.person.moving], other_system(source))
+
+
+def _fold_on_the_receiving_side(fold: Fold, system: System, name: str, edit: Edit) -> None:
     """An edit on the receiving side of a one-way field is only held; while there is a source, it is overwritten, if it may be."""
     hold(fold.person.moving[name], system, edit.value)
-    if fold.person.other(system).link is None or not source_known:
+    if fold.person.other(system).link is None:
         field = fold.person.moving[name]
         field.base = field.other(system).held = edit.value  # what a former source held is not what a new one holds
         return
@@ -173,10 +205,9 @@ def land_field(
     side, there = field.side(system), field.other(system)
     if is_default and there.edit is None:
         there.edit = sent
-    if created:
-        side.held = sent.value  # before it, there was no record that could have been empty
-    else:
-        hold(field, system, sent.value)
+    side.held = sent.value
+    if system == DYNAMICS:
+        field.held_since = ()  # whatever shows in a contact was entered after it
     if not sent.is_same(there.edit):
         return
     there.delivered = True
@@ -189,8 +220,12 @@ def land_field(
 def fold_own_value(fold: Fold, system: System, name: str, value: Value, sent: Edit) -> None:
     """A value that shows at the landing itself, other than sent, in our own write: the system rewrote it on save.
 
-    It is an edit only if what was sent is still the settled value; otherwise it is only what the record holds.
+    It is an edit only if what was sent is still the settled value; otherwise it is only what the record holds. In a field of
+    one direction it goes nowhere: the source's value stands, and the receiver keeps its own.
     """
+    if name in fold.policy.received[system]:
+        fold_unchanged(fold, system, name, value, sent)
+        return
     field, rule = moving_field(fold, name), fold.policy.fields.get(name)
     if rule is None or field.side(system).held == value:
         return
@@ -232,9 +267,11 @@ def fold_late_repeat(fold: Fold, name: str, value: Value) -> None:
         return
     field, rule = moving_field(fold, name), fold.policy.fields.get(name)
     hold(field, MARKETO, value)
-    if rule is not None and rule.block_updates and field.marketo.edit is None and field.dynamics.edit is None:
+    if rule is None or not rule.block_updates or field.marketo.edit is not None or field.dynamics.edit is not None:
+        return
+    if DYNAMICS in rule.block_updates or field.dynamics.held == known:
         # The systems may hold different values for good, so that nothing else is due: Marketo gets back what it held.
-        field.dynamics.edit = Edit(fold.change.change_id, known, DYNAMICS, fold.change.time, weak=True)  # type: ignore[arg-type]
+        field.marketo.edit = Edit(fold.change.change_id, known, MARKETO, fold.change.time, weak=True)  # type: ignore[arg-type]
 
 
 def is_our_own(fold: Fold) -> bool:

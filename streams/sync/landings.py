@@ -104,6 +104,8 @@ def _reports_without_revision(fold: Fold, flight: Flight) -> bool:
 def fold_values(fold: Fold, landed: Flight | None) -> None:
     """Fold what a linked record shows: first the landing, if this is one, then each value."""
     change, system = fold.change, fold.change.system
+    if fold.person.unstated:
+        edits.note_stated(fold)
     if landed is not None:
         unchanged = _left_unchanged(fold, landed)
         edits.land(fold, system, landed)
@@ -134,6 +136,7 @@ def fold_what_was_refused(fold: Fold, sent: Mapping[str, Edit]) -> None:
     system, moving, at_rest = fold.change.system, fold.person.moving, fold.person.at_rest
     link, ours, shown = fold.person.system(system).link, edits.is_our_own(fold), all_held(fold)
     assert link is not None
+    edits.note_stated(fold)
     written = fold.policy.outbound[link.type]
     for name in {**sent, **shown}:
         edit, value = sent.get(name), shown.get(name)
@@ -160,7 +163,8 @@ def all_held(fold: Fold) -> Mapping[str, Value]:
     change, stated = fold.change, fold.change.fields or {}
     if change.system == DYNAMICS or change.kind != "created":
         return stated
-    return {**{rule.name: None for rule in fold.policy.inbound["person"].values()}, **stated}
+    received = fold.policy.received[DYNAMICS]  # of these it is the source, and clears nothing by saying nothing
+    return {**{r.name: None for r in fold.policy.inbound["person"].values() if r.name not in received}, **stated}
 
 
 def _left_unchanged(fold: Fold, landed: Flight) -> dict[str, Value]:

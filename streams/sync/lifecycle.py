@@ -8,7 +8,7 @@ not delivered? (Design, "Deletion", "Creation, links, conversion, merges"; domai
 from __future__ import annotations
 
 from schemas.vocabulary import DYNAMICS, MARKETO, RecordKind, System
-from streams.sync import landings, linking
+from streams.sync import edits, landings, linking
 from streams.sync.collision import settle
 from streams.sync.messages import PersonChange, Record
 from streams.sync.outcome import Fold
@@ -27,8 +27,8 @@ def on_deleted(fold: Fold) -> None:
         close(fold, change.system, "deleted")
     elif state.link is None and landings.is_of_our_creation(change.creation, record, state.creating()):
         end_creation(fold, change.system, record.id)
-    elif not linking.close_duplicate(fold, record):
-        fold.effect = "no_effect"
+    else:
+        linking.end_stray(fold, state, record)
 
 
 def close(fold: Fold, system: System, closure: Closure) -> None:
@@ -60,6 +60,7 @@ def _end_what_the_record_left(fold: Fold, system: System) -> None:
     """
     state, other = fold.person.system(system), fold.person.other(system)
     fold.close_error(system)
+    edits.forget_what_it_stated(fold, system)
     if state.link is None and other.link is None and other.creating() is None:
         other.wish = None
         fold.close_error(other_system(system))
@@ -119,13 +120,21 @@ def after_deletion_in_marketo(fold: Fold) -> None:
     """
     state = fold.person.marketo
     flight, state.flight = state.flight, None
-    if flight is not None and any(edit.by_person_in(DYNAMICS) for edit in flight.fields.values()):
+    is_carried = flight is not None and any(edit.by_person_in(DYNAMICS) for edit in flight.fields.values())
+    if is_carried and not _is_nothing_left(fold):
         state.wish = Wish(fold.change.change_id)
         return
     _want_again_if_still_due(fold)
 
 
+def _is_nothing_left(fold: Fold) -> bool:
+    """Whether there is no record in Dynamics either, and none on its way, to make a Marketo person of."""
+    return fold.person.dynamics.link is None and fold.person.dynamics.creating() is None
+
+
 def _want_again_if_still_due(fold: Fold) -> None:
+    if _is_nothing_left(fold):
+        return
     outbound = fold.policy.outbound["person"]
     for name, field in fold.person.moving.items():
         rule = fold.policy.fields.get(name)
@@ -149,8 +158,7 @@ def on_merged(fold: Fold) -> None:
         fold.effect = "closed"
         return
     if not (is_linked or is_creation):
-        if not linking.close_duplicate(fold, record):
-            fold.effect = "no_effect"
+        linking.end_stray(fold, state, record)
         return
     if state.flight is not None and is_creation:
         state.creations = max(state.creations, state.flight.creation)

@@ -70,6 +70,7 @@ def link_first_seen(fold: Fold, record: Record) -> None:
     close_duplicate(fold, record)
     state.link = Link(record.type, record.id, creation=change.creation or 0)
     note_shown(fold, state.link)
+    edits.note_stated(fold)
     state.link.revision = change.revision or 0
     end_wish(fold, change.system)
     if wish is not None and wish.sync_as == "contact" and record.type == "lead":
@@ -86,6 +87,7 @@ def link_first_seen(fold: Fold, record: Record) -> None:
     elif person.marketo.flight is None and person.dynamics.flight is None and not person.moving:
         selected = fold.policy.fields  # the only record of its person: what it holds is what is known
         person.at_rest.update({name: value for name, value in (change.fields or {}).items() if name in selected})
+        edits.note_unstated(fold, change.fields or {}, change.system)
     else:
         fold_values(fold, None)
 
@@ -110,7 +112,7 @@ def note_linked(fold: Fold, record: Record) -> None:
 def want_marketo_if_never_had(fold: Fold) -> None:
     """Somebody created in Dynamics becomes a new person in Marketo."""
     marketo = fold.person.marketo
-    if marketo.link is None and not marketo.closed and marketo.flight is None:
+    if marketo.link is None and marketo.last_closure() is None and marketo.flight is None:
         marketo.wish = Wish(fold.change.change_id)
 
 
@@ -164,6 +166,7 @@ def tell_marketo_again(fold: Fold) -> None:
 def fold_first_row(fold: Fold, state: SystemState, link: Link) -> None:
     """The first row of a record that was linked, or converted, before anything of it was seen."""
     link.unread = False
+    edits.note_stated(fold)
     landed = landed_by(fold, state)
     if landed is not None:
         edits.land(fold, fold.change.system, landed)
@@ -250,11 +253,13 @@ def convert(fold: Fold, contact: Record) -> None:
     flight, link = state.flight, state.link
     lead_id = _lead_of(state, change.record or contact)
     created = flight is not None and flight.operation == "create"
-    void = {} if flight is None or created else flight.fields
+    void = {} if flight is None else flight.fields
     if flight is not None and created:
         state.creations = max(state.creations, flight.creation)
         fold.log("created", f"{DYNAMICS}/{lead_id}", record=Record(DYNAMICS, "lead", lead_id), operation="create")
-        edits.land(fold, DYNAMICS, flight, "lead")  # there was a lead, so all that the create carried was on it
+    if flight is not None and (created or (change.kind == "converted" and (change.revision or 0) >= flight.revision)):
+        edits.land(fold, DYNAMICS, flight, "lead")  # it was on the lead before there was a contact
+        void = {}
     state.delete = state.delete or (flight is not None and flight.operation == "delete")  # void, and due still
     state.flight = state.qualify = None
     if DYNAMICS in person.errors and person.errors[DYNAMICS].refused:
@@ -278,6 +283,13 @@ def _lead_of(state: SystemState, shown: Record) -> str:
 def with_closed(state: SystemState, record_id: str, closure: Closure) -> tuple[tuple[str, Closure], ...]:
     """The closed records with one more."""
     return (*state.closed, (record_id, closure))[-CLOSED_RECORDS_MAX:]
+
+
+def end_stray(fold: Fold, state: SystemState, record: Record) -> None:
+    """A record is no more that was not the person's linked one: a late repeat of its rows shall say nothing."""
+    state.closed = ((record.id, "stray"), *state.closed)[-CLOSED_RECORDS_MAX:]
+    if not close_duplicate(fold, record):
+        fold.effect = "no_effect"
 
 
 def close_duplicate(fold: Fold, record: Record) -> bool:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from schemas.vocabulary import DYNAMICS, MARKETO, Lane, Operation, RecordKind, RecordType, System
 from streams.sync.messages import Record, Value
 
-Closure = Literal["deleted", "merged", "converted"]
+Closure = Literal["deleted", "merged", "converted", "stray"]
 
 
 class Edit(Struct, frozen=True, array_like=True, gc=False):
@@ -142,7 +142,7 @@ class SystemState(Struct, array_like=True, gc=False):
     wish: Wish | None = None  # a record shall be created
     qualify: Lane | None = None  # the lead shall be qualified, in this lane
     delete: bool = False  # the record shall be deleted (delete policy)
-    closed: tuple[tuple[str, Closure], ...] = ()  # records that are no more, oldest first
+    closed: tuple[tuple[str, Closure], ...] = ()  # no more: strays, then those that were linked, oldest first
 
     def closure_of(self, record_id: str) -> Closure | None:
         """Why this record is closed; None for one that is not."""
@@ -152,8 +152,9 @@ class SystemState(Struct, array_like=True, gc=False):
         return None
 
     def last_closure(self) -> Closure | None:
-        """Why the last record closed."""
-        return self.closed[-1][1] if self.closed else None
+        """Why the last linked record closed."""
+        last = self.closed[-1][1] if self.closed else None
+        return None if last == "stray" else last
 
     def creating(self) -> Flight | None:
         """The create in flight, if there is one."""
@@ -172,6 +173,7 @@ class PersonState(Struct, array_like=True, gc=False):
     errors: dict[str, SyncError] = {}  # by receiver, `rewriting/<field>` or `duplicate/<system>`
     requests: tuple[str, ...] = ()  # the last ones, by change id: a repeat has no effect
     conversion: Conversion | None = None
+    unstated: tuple[str, ...] = ()  # one-way fields of which the source's record has said nothing yet
 
     def system(self, system: System) -> SystemState:
         """The person in this system."""
@@ -202,6 +204,7 @@ def fork(person: PersonState) -> PersonState:
         person.errors.copy(),
         person.requests,
         person.conversion,
+        person.unstated,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from schemas.vocabulary import RecordKind, RecordType, System
+from schemas.vocabulary import DYNAMICS, MARKETO, RecordKind, RecordType, System
 from streams.sync.messages import Value
 
 FieldType = Literal[
@@ -90,6 +90,7 @@ class Policy(Struct, frozen=True):
     the system's field name, for the fields that may be written there. `rules`: record kind -> field name -> what is asked.
     Most of a row: `plain`: record kind -> the system's field name -> canonical name and the type whose values, the empty text
     apart, are canonical as they stand; `options`: record kind -> the system's field name -> each spelling -> canonical label.
+    `received`: system -> the one-way fields of which the other system's record is the source.
     `required`: record kind -> (the system's field name, canonical name) of each mapped field that must not be empty.
     `authority`: who wins, by record type. `collision_window_seconds`: of two unseen edits further apart, the later stands.
     """
@@ -107,6 +108,7 @@ class Policy(Struct, frozen=True):
     filter_column: str | None = None
     plain: Mapping[RecordKind, Mapping[str, tuple[str, type]]] = {}
     options: Mapping[RecordKind, Mapping[str, Mapping[str | int, str]]] = {}
+    received: Mapping[System, frozenset[str]] = {}
 
 
 def compiled(
@@ -160,7 +162,16 @@ def compiled(
             kind: {column: _spellings(rule.options) for column, rule in inbound[kind].items() if rule.type == "option"}
             for kind in kinds
         },
+        received={
+            MARKETO: _one_way(fields, "to_marketo"),
+            DYNAMICS: _one_way(fields, "to_dynamics"),
+        },
     )
+
+
+def _one_way(fields: Mapping[str, FieldRule], direction: Direction) -> frozenset[str]:
+    """The fields of this direction whose source is the other record; not what we know ourselves."""
+    return frozenset(name for name, rule in fields.items() if rule.direction == direction and rule.computed is None)
 
 
 def _spellings(options: Mapping[str, int] | None) -> Mapping[str | int, str]:

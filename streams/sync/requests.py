@@ -52,7 +52,7 @@ def sync_person(fold: Fold) -> None:
             commands.send_again_first(fold, DYNAMICS, creating)
         else:
             fold.log("skipped", "creating", system=DYNAMICS, operation="create", message="its creation is on its way")
-    elif fold.person.marketo.link is None and fold.person.marketo.closed:
+    elif fold.person.marketo.link is None and fold.person.marketo.last_closure() is not None:
         fold.effect = "closed"
     elif change.sync_as == "contact" and fold.person.record_type is not None:
         _fail_for_its_type(fold)

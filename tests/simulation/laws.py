@@ -215,6 +215,8 @@ def _unrecorded(world: World, person: PersonFacts, name: str, logged: list[Activ
     if len(last) != 2 or len(right) != 1 or not is_synced:
         return
     (lost,) = (edit for edit in last if edit.number != right[0].number)
+    if rule.lead is None and lost.value is None:
+        return  # emptied while the person was a lead, it was out of sync, and a value beats an empty field
     sides = [each.marketo if lost.system == MARKETO else each.dynamics for each in logged]
     if not any(side is not None and side.value == lost.value for side in sides):
         yield f"{person.key} {name}: that {lost.value!r} lost to {right[0].value!r} is not on record"

@@ -125,3 +125,38 @@ def test_a_duplicate_that_takes_the_place_of_a_deleted_record_is_no_error_any_mo
     book.deleted("dynamics")
     book.dynamics(id=SECOND.id, lastname="Lovelace", jobtitle="Cto")
     assert (book.record("dynamics"), book.known.errors) == (SECOND, {})
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+@pytest.mark.parametrize("how", ["deleted", "merged"])
+def test_a_late_repeat_of_a_duplicates_row_neither_opens_its_error_again_nor_links_it(how: str, is_alone: bool) -> None:
+    """It is no more, and nothing would be left to close that error; so too where the linked record has gone before it."""
+    book = Playbook().linked_lead().dynamics(kind="created", id=SECOND.id, lastname="Lovelace")
+    if is_alone:
+        book.deleted("dynamics")
+    linked = book.known.dynamics.link
+    ends(book, SECOND, how)
+    said = len(book.log)
+    book.dynamics(kind="created", id=SECOND.id, lastname="Lovelace", version=1)
+    assert book.outcome is not None
+    assert (book.outcome.effect, book.known.errors, book.known.dynamics.link) == ("closed", {}, linked)
+    assert len(book.log) == said
+
+
+def test_a_duplicate_that_is_gone_says_nothing_of_who_may_be_made_again() -> None:
+    """The person was merged away in Marketo: later edits in Dynamics make no new one, whatever became of a duplicate."""
+    book = Playbook().linked_lead().marketo(kind="created", id="77", lastName="Lovelace")
+    ends(book, PERSON, "merged")
+    ends(book, Record("marketo", "person", "77"), "deleted")
+    assert book.dynamics(jobtitle="Cto", lastname="Lovelace", firstname="Ada").out == []
+    assert book.known.marketo.last_closure() == "merged"
+
+
+@pytest.mark.parametrize("first", ["dynamics", "marketo"])
+def test_a_person_whose_lead_is_gone_too_is_not_wanted_again(first: Any) -> None:
+    """What was on its way to them was edited in Dynamics, but nothing is left there to make a new person of."""
+    book = Playbook().linked_lead()
+    told = book.dynamics(jobtitle="Cto", lastname="Lovelace", revision=1).command()
+    book.deleted(first).deleted("marketo" if first == "dynamics" else "dynamics")
+    book.answers(told, "gone")
+    assert (book.out, book.known.marketo.wish) == ([], None)

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+import pytest
+
 from schemas.identity import dynamics_id_of, key_of
+from streams.policy import default_policy
 from streams.sync.messages import Record
+from streams.sync.policy import compiled
 from tests.sync.playbook import COMPLETE, CONTACT_ID, LEAD_ID, MARKETO_ID, Playbook
 
 WINNER = Record("marketo", "person", "900")
@@ -223,6 +230,26 @@ def test_in_a_contacts_first_row_what_the_void_command_carried_has_landed() -> N
     book.marketo(phone="2")
     book.contact(telephone1="2")
     assert book.known.moving.get("phone") is None or book.known.moving["phone"].dynamics.held == "2"
+    assert book.of_kind("collision") == []
+
+
+@pytest.mark.parametrize("winner", ["authority", "marketo"])
+@pytest.mark.parametrize("entered", ["Contact", "Lovelace"])
+def test_an_edit_of_a_contact_has_seen_what_its_lead_shows_to_have_landed(winner: Any, entered: str) -> None:
+    """The lead's last row bears the revision: the contact was made with the value, and whatever else it shows came later."""
+    policy = default_policy()
+    name = msgspec.structs.replace(policy.fields["last_name"], winner=winner)
+    book = Playbook(compiled("winner", {**policy.fields, "last_name": name}, policy.rules)).linked_lead()
+    sent = book.marketo(lastName="Marketo").command()
+    contact = Record("dynamics", "contact", CONTACT_ID)
+    book.happens("converted", book.record("dynamics"), contact=contact, revision=sent.revision)
+    for told in list(book.out):
+        book.lands(told)
+    book.contact(firstname="Ada", lastname=entered)
+    assert {command.system: command.fields for command in book.out} == {
+        "dynamics": {},
+        "marketo": {"lastName": entered},
+    }
     assert book.of_kind("collision") == []
 
 

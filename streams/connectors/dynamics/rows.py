@@ -141,7 +141,7 @@ def change_of(
         "who": shown.who,
     }
     if contact is not None:
-        return SourceChange(kind="converted", contact=contact, **members)
+        return SourceChange(kind="converted", contact=contact, revision=shown.revision, **members)
     if winner is not None:
         return SourceChange(kind="merged", winner=winner, winner_person_key=winner_person_key, **members)
     if shown.standing == "qualified":

@@ -132,11 +132,12 @@ class Cells:
                 self.shown[edit.number] = max(seconds, self.shown.get(edit.number, seconds))
 
     def _complain_of_blocked(self, person: PersonFacts, name: str, system: System, sent: Value) -> None:
-        """Written once, later writes ignored; what somebody enters in Marketo while we write, nobody can see."""
+        """Written once, later writes ignored; but what somebody enters in Marketo while we write, nobody can see, and gets back."""
         if system not in self.policy.fields[name].block_updates:
             return
         before = person.facts(name).cell(system).edit
-        if before is None or before.value in (None, sent):
+        back = person.facts(name).latest_with(sent)
+        if before is None or before.value in (None, sent) or (back is not None and back.system == system):
             return
         if system == DYNAMICS or before.system != MARKETO:
             self.complain(

@@ -10,7 +10,6 @@ from streams.demo.oracle.due import marketo_may_be_due, pending_from_dynamics
 from streams.demo.oracle.facts import PersonFacts
 from streams.demo.oracle.follow import Oracle
 from streams.demo.oracle.rest import Blocked, agrees, blocked, is_alike_field, is_kept_out, orbit, value_held
-from streams.demo.oracle.sight import unseen
 from streams.sync.messages import Value
 from streams.sync.person import other_system
 from streams.sync.policy import FieldRule
@@ -189,17 +188,19 @@ def _written_once(
 ) -> Iterator[Difference]:
     """Where updates are blocked, something was written all the same if there was anything to write; emptied, it stays so.
 
-    Where they are not, the last edit stands, whether it could be written to the other system or not.
+    Where they are not, and where it was made (unless it emptied the field), the last edit stands, whether it could be written to the other system or not.
     """
     emptied = {edit.system for edit in person.facts(rule.name).edits if edit.value is None}
     for system in rule.block_updates - emptied:
         there = value_held(oracle, person, other_system(system), rule)
         if blocks[system] == "no" and there is not None and value_held(oracle, person, system, rule) is None:
             yield Difference(person.key, rule.name, f"{system} holds nothing, the other system {there!r}")
-    last = unseen(person.facts(rule.name))
-    for system in {MARKETO, DYNAMICS} - rule.block_updates if len(last) == 1 else ():
+    last = oracle.may_stand(person, rule.name)
+    is_certain = len(last) == 1 and last[0].number not in person.facts(rule.name).loose  # else no row may have shown it
+    for system in SYSTEMS if is_certain else ():
         held = value_held(oracle, person, system, rule)
-        if blocks[system] == "no" and held != last[0].value:
+        is_its_own = system == last[0].system and last[0].value is not None
+        if (is_its_own or system not in rule.block_updates) and blocks[system] == "no" and held != last[0].value:
             yield Difference(person.key, rule.name, f"{system} holds {held!r}; right is {last[0].value!r}")
 
 

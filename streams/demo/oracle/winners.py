@@ -36,6 +36,8 @@ def may_win(
     marketo: Dated, dynamics: Dated, rule: FieldRule, record_type: RecordType, policy: Policy
 ) -> frozenset[System]:
     """The systems whose edit may win; neither edit has seen the other."""
+    if len(rule.block_updates) == 1:
+        return rule.block_updates
     least, most = marketo.edit.time - dynamics.until, marketo.until - dynamics.edit.time
     window = policy.collision_window_seconds
     found: set[System] = set()

@@ -279,9 +279,11 @@ async def test_a_qualified_lead_is_told_as_converted_and_its_contact_in_its_stre
         lead = made.lead(jobtitle="CTO")
         await made.start()
         await made.read()
+        made.instance.edit_ours(lead, SAM, {"revision": 7}, False, time.time())
         contact = made.instance.qualify(lead.id, SAM, time.time())
         converted, created = await made.read()
         assert (converted.kind, converted.record.id, converted.contact) == ("converted", lead.id, contact.record)
+        assert converted.revision == 7  # which landed on the lead, and so on the contact
         assert (created.kind, created.record, created.person_key) == ("created", contact.record, None)
         assert [stream for stream, _ in made.journal.changes] == [lead.id] * 3
         made.delete(contact)

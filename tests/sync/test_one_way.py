@@ -1,0 +1,139 @@
+"""Fields of one direction: their source is right, once it has stated them; until then what the receiving record holds stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from schemas.vocabulary import OURSELVES
+from streams.sync.messages import ApplyCommand, Record
+from tests.simulation.small_policy import small_policy
+from tests.sync.playbook import COMPLETE, MARKETO_ID, Playbook
+
+PERSON = Record("marketo", "person", MARKETO_ID)
+SECOND = "902"
+
+
+def scored(score: int | None) -> Playbook:
+    """A linked pair under a policy by which scores go to Dynamics; Marketo may have stated one."""
+    book = Playbook(small_policy())
+    return book.linked_lead() if score is None else book.linked_lead(leadScore=score)
+
+
+def lead_scores(book: Playbook, score: int | None, **more: Any) -> Playbook:
+    """A row of the lead shows this score."""
+    return book.dynamics(lastname="Lovelace", mkt_score=score, **more)
+
+
+def made_again(book: Playbook) -> Playbook:
+    """The Marketo person is deleted, somebody edits the lead, and a new person is made and linked."""
+    if book.known.marketo.link is not None:
+        book.deleted("marketo")
+    create = book.dynamics(lastname="Lovelace", jobtitle="Cto", mkt_score=book.known.at_rest["score"]).to("marketo")
+    book.lands(create, id=SECOND)
+    for command in list(book.out):
+        book.lands(command)
+    return book
+
+
+@pytest.mark.parametrize("first", [None, 10])
+def test_what_is_edited_on_the_receiving_side_stands_each_time_while_the_source_has_stated_nothing(
+    first: int | None,
+) -> None:
+    """Taken for the source's, the first of these values would undo the second one."""
+    book = lead_scores(scored(None), first)
+    for score in (11, 12, None, 13):
+        lead_scores(book, score)
+        assert (book.out, book.known.moving, book.of_kind("overwritten")) == ([], {}, [])
+    assert book.marketo(leadScore=5).command().fields == {"mkt_score": 5}
+    assert book.command().expected == {"mkt_score": 13}
+
+
+def test_somebody_created_on_the_receiving_side_likewise() -> None:
+    book = Playbook(small_policy()).dynamics(kind="created", **COMPLETE, mkt_score=10)
+    book.lands(book.lands(book.command()).command())
+    assert book.dynamics(**COMPLETE, mkt_score=11).out == []
+    book.marketo(leadScore=11)
+    assert book.dynamics(**COMPLETE, mkt_score=12).command().fields == {"mkt_score": 11}
+
+
+def test_what_a_deleted_source_stated_undoes_nothing_when_it_was_made_again() -> None:
+    """The new person holds no score: nobody would be left who had entered the one that is written back."""
+    book = made_again(scored(10))
+    assert lead_scores(book, 11, jobtitle="Cto").out == []
+    assert book.marketo(id=SECOND, leadScore=5).command().fields == {"mkt_score": 5}
+
+
+def test_what_was_on_its_way_from_a_source_that_is_deleted_arrives_and_undoes_nothing_afterwards() -> None:
+    book = scored(10)
+    update = book.marketo(leadScore=20).command()
+    book.deleted("marketo")
+    book.lands(update, lastname="Lovelace", who=OURSELVES)
+    assert book.known.at_rest["score"] == 20
+    made_again(book)
+    assert lead_scores(book, 11, jobtitle="Cto").out == []
+
+
+def test_a_second_source_that_states_nothing_of_a_field_clears_nothing() -> None:
+    """A value that it states is right again."""
+    book = scored(10)
+    book.deleted("marketo")
+    book.marketo(kind="created", id=SECOND, firstName="Ada", lastName="Lovelace")
+    assert all("mkt_score" not in (command.fields or {}) for command in book.out)
+    for command in list(book.out):
+        book.lands(command)
+    assert lead_scores(book, 11).out == []
+    assert book.marketo(id=SECOND, leadScore=12).command().fields == {"mkt_score": 12}
+
+
+def test_a_source_that_states_what_the_receiving_record_holds_is_right_from_then_on() -> None:
+    book = lead_scores(scored(None), 10)
+    assert book.marketo(leadScore=10).out == []
+    assert lead_scores(book, 11).command().fields == {"mkt_score": 10}
+
+
+@pytest.mark.parametrize("direction", ["to_dynamics", "to_marketo"])
+def test_what_the_receiving_system_rewrites_on_save_is_not_sent_again_and_again(direction: str) -> None:
+    """Its source is right, and the receiver keeps its own: an error says so, until somebody edits the source, or a retry."""
+    book = Playbook(small_policy("one-way", {"job_title": {"direction": direction}})).linked_lead()
+
+    def entered(value: str) -> ApplyCommand:
+        if direction == "to_dynamics":
+            return book.marketo(jobTitle=value).command()
+        return book.dynamics(jobtitle=value, lastname="Lovelace", revision=1).command()
+
+    def landed_as(sent: ApplyCommand, value: str) -> list[ApplyCommand]:
+        return book.lands(sent, **({"jobtitle": value} if direction == "to_dynamics" else {"jobTitle": value})).out
+
+    assert landed_as(entered(" Cto "), "Cto") == []
+    assert list(book.known.errors) == ["rewriting/job_title"]
+    assert landed_as(entered("Ceo"), "Ceo") == []
+    assert (book.known.errors, book.known.at_rest["job_title"]) == ({}, "Ceo")
+
+
+@pytest.mark.parametrize("direction", ["to_dynamics", "to_marketo"])
+def test_an_edit_that_waits_when_the_policy_makes_its_side_the_receiving_one_is_written_over(direction: str) -> None:
+    """Taken for settled, it stood for what the source holds: the systems differed, and nobody was told."""
+    book = Playbook(small_policy()).linked_lead(jobTitle="Old", email="ada@example.com")
+    row = {"lastname": "Lovelace", "emailaddress1": "ada@example.com", "revision": 1}
+    if direction == "to_dynamics":
+        book.dynamics(**{**row, "jobtitle": "New", "emailaddress1": "bad"})
+    else:
+        book.marketo(jobTitle="New", email="bad")
+    assert book.out == []
+    book.policy = small_policy("one-way", {"job_title": {"direction": direction}})
+    if direction == "to_dynamics":
+        assert book.marketo(phone="3").command().fields == {"jobtitle": "Old", "telephone1": "3"}
+    else:
+        told = book.dynamics(**row, jobtitle="Old", telephone1="3").command().fields
+        assert told == {"jobTitle": "Old", "phone": "3"}
+
+
+def test_what_has_landed_in_the_source_all_the_same_is_what_the_source_holds() -> None:
+    """It was in flight when the policy made its side the receiving one: both systems hold it."""
+    book = Playbook(small_policy()).linked_lead(jobTitle="Old")
+    told = book.dynamics(jobtitle="New", lastname="Lovelace", revision=1).command()
+    book.policy = small_policy("one-way", {"job_title": {"direction": "to_dynamics"}})
+    assert book.lands(told).out == []
+    assert (book.known.moving, book.known.at_rest["job_title"]) == ({}, "New")
