@@ -22,6 +22,7 @@ from streams.connectors.marketo.entries import FeedEntry
 from streams.connectors.marketo.names import KEY_FIELD
 from streams.connectors.marketo.rows import Ours, key_shown, ours_in, row_before, without_ours
 from streams.connectors.marketo.writes import Write, writes_of
+from streams.sync.collision import seconds_of
 from streams.sync.messages import Record, SourceChange, Value
 
 Row = Mapping[str, Value]
@@ -71,6 +72,12 @@ def _needs_row(entry: FeedEntry, known: KnownRecord | None) -> bool:
 def _is_anothers(key: str | None, known: KnownRecord) -> bool:
     """Whether this key gives the record to somebody else."""
     return key is not None and Ours(key).person_key != known.person_key
+
+
+def _is_shown_by_its_row(write: Write, known: KnownRecord) -> bool:
+    """Whether a bootstrap's row came after it: told once more, it would pass for an edit, and undo a newer one."""
+    time, shown_before = seconds_of(write.first.time), seconds_of(known.shown_before)
+    return time is not None and shown_before is not None and time < shown_before
 
 
 def tell(
@@ -125,7 +132,7 @@ class _Teller:
     def write(self, write: Write, since: list[FeedEntry]) -> None:
         """`since`: this write's entries, then all later ones of its record."""
         record, row = self._record(write.lead_id), self._rows.get(write.lead_id)
-        if record.state != "living":
+        if record.state != "living" or _is_shown_by_its_row(write, record):
             return
         if not is_told(record):
             if row is not None:
