@@ -9,7 +9,7 @@ winner, whose row follows in its own; a deletion once, and never of a record tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +33,8 @@ class Reading:
     """What one reading has brought. `entries` and `ends` are to be told now, in their order.
 
     `ahead` and `ends_ahead` were read further on, after `rows`: they are told later, and only say what the rows show too early.
-    `rows`: persons by id, as they were read, every column stated; a person that is not there any more is missing.
+    `rows`: persons by id, as they were read, every column stated; a person that is not there any more is missing. `young`: whose
+    rows are not to be told yet, since they may show more than the feed has listed.
     """
 
     entries: Sequence[FeedEntry] = ()
@@ -41,6 +42,7 @@ class Reading:
     ahead: Sequence[FeedEntry] = ()
     ends_ahead: Sequence[FeedEntry] = ()
     rows: Mapping[str, Row] = field(default_factory=dict)
+    young: Collection[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class _Teller:
         self.changes: list[StreamChange] = []
         self.records: dict[str, KnownRecord] = {}
         self.version = version
-        self._rows, self._known, self._late = reading.rows, known, late
+        self._rows, self._young, self._known, self._late = reading.rows, reading.young, known, late
         self._losers = {loser for entry in (*reading.ends, *reading.ends_ahead) for loser in _losers(entry)}
 
     def write(self, write: Write, since: list[FeedEntry]) -> None:
@@ -150,7 +152,7 @@ class _Teller:
         for loser in _losers(entry):
             if loser != winner.record.id:
                 self._end(entry, loser, "merged", "closed", winner=winner.record, winner_person_key=winner_person)
-        if shown is not None:
+        if shown is not None and entry.lead_id not in self._young:
             # Without the revision: the row is no write of ours, and what the merge brought must not pass for a repeat of one.
             kind: SourceKind = "updated" if is_told(winner) else "created"
             self._put(
