@@ -17,7 +17,7 @@ class Checkpoint(Contract):
     `positions` holds each feed's paging token or delta link by the feed's name. `version` is the last one that the Marketo
     connector gave to a change: its own counter over changes, deletions and merges together. `recent` are the ids
     of the last entries read, so that an entry which the system shows twice is told once; `held` the entries, as they came, of a
-    write that may go on in what is read next, and of people whose rows show more than the feed lists yet.
+    write that may go on in what is read next, and of people whose rows show more than the feed lists yet, merges among them.
     """
 
     model_config = ConfigDict(title="Checkpoint")

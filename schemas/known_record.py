@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from schemas.vocabulary import Contract, Id, Record, Version
+from schemas.vocabulary import Contract, Id, Record, Time, Version
 
 RecordState = Literal["living", "closed", "deleted"]
 
@@ -27,3 +27,9 @@ class KnownRecord(Contract):
     version: Annotated[Version, Field(description="Of the last change that was published.")] = 0
     key: Annotated[Id | None, Field(description="`<person_key>#<n>`, where the record holds it.")] = None
     state: RecordState = "living"
+    shown_before: Annotated[
+        Time | None,
+        Field(
+            description="Of a row that a bootstrap read: what the feed lists from before this time, it shows already."
+        ),
+    ] = None

@@ -18,11 +18,11 @@ from schemas.identity import person_key_of
 from schemas.known_record import RecordState
 from schemas.limits import TEXT_CHARACTERS_MAX
 from schemas.vocabulary import System
-from streams.checking import check_records
+from streams.checking import check_records, check_times
 from streams.codec import Unreadable, reader_of
 from streams.operating.reading import Reader
 from streams.settings import Settings
-from streams.sync.messages import Id, Record, Version
+from streams.sync.messages import Id, Record, Time, Version
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ class KnownRecord(
     version: Version = 0
     key: Id | None = None
     state: RecordState = "living"
+    shown_before: Time | None = None
 
     @property
     def person_key(self) -> str:
@@ -46,7 +47,12 @@ class KnownRecord(
         return person_key_of(self.record.system, self.stream)
 
 
-read_known_record = reader_of(KnownRecord, lambda known: check_records(known, "record"))
+def _check(known: KnownRecord) -> None:
+    check_records(known, "record")
+    check_times(known, "shown_before")
+
+
+read_known_record = reader_of(KnownRecord, _check)
 
 
 class KnownRecords:

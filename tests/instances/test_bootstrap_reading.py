@@ -21,7 +21,7 @@ from streams.connectors.pacing import MARKETO_PACE, Pacer
 from streams.connectors.rest import OutcomeUnknown, Refused
 from streams.connectors.settings import MarketoConnection
 from streams.demo.stock import stock_saving
-from streams.instances.bootstrapping.marketo_reading import MarketoReading
+from streams.instances.bootstrapping.marketo_reading import MarketoReading, shown_before
 from streams.instances.bootstrapping.marketo_rows import WINDOW_DAYS, people_in_file, windows
 from streams.instances.bootstrapping.store import ReadRecord, Store
 from streams.policy import default_policy
@@ -44,6 +44,22 @@ def test_windows_leave_no_gap_and_none_is_too_long(began: int, seconds: int) -> 
     assert all(start < end <= start + timedelta(days=WINDOW_DAYS) for start, end in times)
     assert [end for _, end in times[:-1]] == [start for start, _ in times[1:]]
     assert not seconds or (times[0][0], times[-1][1]) == (since, until)
+
+
+@pytest.mark.parametrize(
+    ("updated_at", "before"),
+    [
+        ("2026-08-31T23:49:59Z", None),
+        ("2026-08-31T23:50:00Z", "2026-08-31T23:50:01Z"),
+        ("2026-08-31T23:58:59Z", "2026-08-31T23:59:00Z"),
+        ("2026-08-31T23:59:00Z", "2026-08-31T23:59:00Z"),
+        ("2026-09-01T00:00:09.700Z", "2026-09-01T00:00:09Z"),
+        (None, None),
+    ],
+)
+def test_a_row_shows_what_happened_up_to_its_own_time(updated_at: str | None, before: str | None) -> None:
+    """In that very second too, once it was surely over; and nothing need be known of who is older than the feed's place."""
+    assert shown_before(updated_at, NOW) == before
 
 
 def read(text: str) -> list[ReadRecord]:

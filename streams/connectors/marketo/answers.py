@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import msgspec
+
 from schemas.identity import uuid5
 from schemas.known_record import RecordState
 from schemas.limits import NAME_CHARACTERS_MAX
@@ -124,11 +126,8 @@ class Said:
         self.changes.append(_change(command, record_id, kind, **more))
 
     def _know(self, command: ApplyCommand, record_id: str, state: RecordState) -> None:
-        known = self.known.get(record_id)
-        version = 0 if known is None else known.version
-        self.records.append(
-            KnownRecord(record=person(record_id), stream=record_id, version=version, key=command.key, state=state)
-        )
+        known = self.known.get(record_id) or KnownRecord(record=person(record_id), stream=record_id)
+        self.records.append(msgspec.structs.replace(known, key=command.key, state=state))
 
 
 def _change(command: ApplyCommand, record_id: str, kind: SourceKind, **more: Any) -> StreamChange:

@@ -9,7 +9,7 @@ winner, whose row follows in its own; a deletion once, and never of a record tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from streams.connectors.marketo.entries import FeedEntry
 from streams.connectors.marketo.names import KEY_FIELD
 from streams.connectors.marketo.rows import Ours, key_shown, ours_in, row_before, without_ours
 from streams.connectors.marketo.writes import Write, writes_of
+from streams.sync.collision import seconds_of
 from streams.sync.messages import Record, SourceChange, Value
 
 Row = Mapping[str, Value]
@@ -32,7 +33,8 @@ class Reading:
     """What one reading has brought. `entries` and `ends` are to be told now, in their order.
 
     `ahead` and `ends_ahead` were read further on, after `rows`: they are told later, and only say what the rows show too early.
-    `rows`: persons by id, as they were read, every column stated; a person that is not there any more is missing.
+    `rows`: persons by id, as they were read, every column stated; a person that is not there any more is missing. `young`: whose
+    rows are not to be told yet, since they may show more than the feed has listed.
     """
 
     entries: Sequence[FeedEntry] = ()
@@ -40,6 +42,7 @@ class Reading:
     ahead: Sequence[FeedEntry] = ()
     ends_ahead: Sequence[FeedEntry] = ()
     rows: Mapping[str, Row] = field(default_factory=dict)
+    young: Collection[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,12 @@ def _needs_row(entry: FeedEntry, known: KnownRecord | None) -> bool:
 def _is_anothers(key: str | None, known: KnownRecord) -> bool:
     """Whether this key gives the record to somebody else."""
     return key is not None and Ours(key).person_key != known.person_key
+
+
+def _is_shown_by_its_row(write: Write, known: KnownRecord) -> bool:
+    """Whether a bootstrap's row came after it: told once more, it would pass for an edit, and undo a newer one."""
+    time, shown_before = seconds_of(write.first.time), seconds_of(known.shown_before)
+    return time is not None and shown_before is not None and time < shown_before
 
 
 def tell(
@@ -119,13 +128,13 @@ class _Teller:
         self.changes: list[StreamChange] = []
         self.records: dict[str, KnownRecord] = {}
         self.version = version
-        self._rows, self._known, self._late = reading.rows, known, late
+        self._rows, self._young, self._known, self._late = reading.rows, reading.young, known, late
         self._losers = {loser for entry in (*reading.ends, *reading.ends_ahead) for loser in _losers(entry)}
 
     def write(self, write: Write, since: list[FeedEntry]) -> None:
         """`since`: this write's entries, then all later ones of its record."""
         record, row = self._record(write.lead_id), self._rows.get(write.lead_id)
-        if record.state != "living":
+        if record.state != "living" or _is_shown_by_its_row(write, record):
             return
         if not is_told(record):
             if row is not None:
@@ -143,7 +152,7 @@ class _Teller:
         for loser in _losers(entry):
             if loser != winner.record.id:
                 self._end(entry, loser, "merged", "closed", winner=winner.record, winner_person_key=winner_person)
-        if shown is not None:
+        if shown is not None and entry.lead_id not in self._young:
             # Without the revision: the row is no write of ours, and what the merge brought must not pass for a repeat of one.
             kind: SourceKind = "updated" if is_told(winner) else "created"
             self._put(

@@ -14,8 +14,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
@@ -140,33 +140,39 @@ class Feed:
         checkpoint = self._checkpoint
         assert checkpoint is not None
         held = [_held(each) for each in checkpoint.held]
+        merges, entries = [each for each in held if each.is_merge], [each for each in held if not each.is_merge]
         news = without_repeats(self.changes.entries(0, part.changes_pages), checkpoint.recent)
-        ends = without_repeats(self.ends.entries(0, part.ends_pages), checkpoint.recent)
-        entries, open_write = ([*held, *news], []) if part.is_all else split_open([*held, *news])
-        read = await self._rows(rows_wanted(entries, ends, self._journal.known), news, ends)
+        new_ends = without_repeats(self.ends.entries(0, part.ends_pages), checkpoint.recent)
+        entries, later, kept = [*entries, *news], list[FeedEntry](), list[FeedEntry]()
+        if not part.is_all:
+            (entries, later), kept, merges = split_open(entries), merges, []
+        ends = [*merges, *new_ends]
+        wanted = rows_wanted(entries, ends, self._journal.known)
+        read = await self._rows(wanted, _outdated(merges, news, new_ends))
         reading = Reading(
             entries,
             ends,
-            without_repeats([*open_write, *self.changes.entries(part.changes_pages)], (each.guid for each in entries)),
+            without_repeats([*later, *self.changes.entries(part.changes_pages)], (each.guid for each in entries)),
             list(self.ends.entries(part.ends_pages)),
             {record_id: each.row for record_id, each in read.items()},
         )
-        entries, waiting = split_waiting(reading, read, self._now())
-        reading, held = replace(reading, entries=entries), [*waiting, *open_write]
+        reading, waiting = split_waiting(reading, read, self._now(), kept)
+        still_held = [*waiting, *later]
         positions = {
             "changes": self.changes.position_after(part.changes_pages),
             "ends": self.ends.position_after(part.ends_pages),
         }
-        came = bool(news or ends)
-        if came or entries or open_write or self._now() >= self._committed_at + COMMIT_IDLE_SECONDS:
-            recent = (*checkpoint.recent, *(each.guid for each in (*ends, *news)))[-RECENT_ENTRIES_MAX:]
+        came = bool(news or new_ends)
+        if came or still_held != held or self._now() >= self._committed_at + COMMIT_IDLE_SECONDS:
+            recent = (*checkpoint.recent, *(each.guid for each in (*new_ends, *news)))[-RECENT_ENTRIES_MAX:]
             await self._journal.write(
                 lambda known: self._entry(
-                    tell(reading, known, checkpoint.version, self._late.revision_of), positions, recent, held
+                    tell(reading, known, checkpoint.version, self._late.revision_of), positions, recent, still_held
                 )
             )
             self._committed_at = self._now()
-        self._waiting = {each.lead_id: read[each.lead_id] for each in waiting}
+        rows = {**self._waiting, **read}
+        self._waiting = {each.lead_id: rows[each.lead_id] for each in still_held if each.lead_id in rows}
         self.changes.told(part.changes_pages)
         self.ends.told(part.ends_pages)
         self.is_read = part.is_all and not self.changes.pages and not self.ends.pages
@@ -182,18 +188,12 @@ class Feed:
         self._metrics.told(len(told.changes))
         return Entry(told.changes, records=told.records, checkpoint=self._checkpoint)
 
-    async def _rows(
-        self, wanted: Sequence[str], news: Sequence[FeedEntry], ends: Sequence[FeedEntry]
-    ) -> dict[str, RowRead]:
+    async def _rows(self, wanted: Sequence[str], outdated: Collection[str]) -> dict[str, RowRead]:
         """Persons as they are now; then the changes on to their end, so that whatever these rows show is at hand.
 
-        Those who wait were read before, which is as good, unless a whole row is to be told of them as they are now: of the winner of
-        a merge, and of who came to stand for another person.
+        Those who wait were read before, which is as good, unless they are `outdated`.
         """
-        read = {each: self._waiting[each] for each in wanted if each in self._waiting}
-        for entry in (*ends, *news):
-            if entry.is_merge or any(change.name == KEY_FIELD for change in entry.changes):
-                read.pop(entry.lead_id, None)
+        read = {each: self._waiting[each] for each in wanted if each in self._waiting and each not in outdated}
         missing = [each for each in wanted if each not in read]
         for some in batches(missing):
             found = await self._client.leads_by(
@@ -201,7 +201,9 @@ class Feed:
             )
             for each in found:
                 updated_at = seconds_of(time_of(each.get(UPDATED_AT)))
-                read[str(each["id"])] = RowRead(row_of(each, self._asked), updated_at, self._now())
+                before = self._waiting.get(str(each["id"]))
+                since = self._now() if before is None else before.since
+                read[str(each["id"])] = RowRead(row_of(each, self._asked), updated_at, self._now(), since)
         if missing:
             await self.changes.read_on(PAGES_AHEAD_MAX)
         return read
@@ -257,6 +259,15 @@ class Feed:
         raise SettingsError(
             f"Marketo's feeds were last read at {_time(seconds)}, and it keeps changes for 90 days only: run `leadsync bootstrap`"
         )
+
+
+def _outdated(merges: Iterable[FeedEntry], news: Sequence[FeedEntry], ends: Iterable[FeedEntry]) -> set[str]:
+    """Persons whose rows are to be told whole as they are now: winners of merges of whom something came, in `merges` those that wait,
+    and who came to stand for another person.
+    """
+    rekeyed = {entry.lead_id for entry in news if any(change.name == KEY_FIELD for change in entry.changes)}
+    won = {entry.lead_id for entry in ends if entry.is_merge}
+    return rekeyed | won | {entry.lead_id for entry in merges} & {entry.lead_id for entry in news}
 
 
 def read_at(checkpoint: Checkpoint | None) -> float | None:

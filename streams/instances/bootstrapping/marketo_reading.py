@@ -31,6 +31,7 @@ from streams.instances.bootstrapping.marketo_rows import (
 )
 from streams.instances.bootstrapping.store import Store
 from streams.settings import SettingsError
+from streams.sync.collision import seconds_of
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,9 @@ ENDED = frozenset({"Completed", "Failed", "Canceled", "Cancelled"})
 TRIES_MAX = 3
 OVERLAP = timedelta(minutes=10)
 """So far before our own clock's now the feed is taken up, since clocks differ and Marketo shows activities with a delay."""
+
+SKEW = timedelta(minutes=1)
+"""So much our clock and Marketo's may differ where it only matters in which second something happened."""
 
 FIRST_LOOK_SECONDS = 1.0
 
@@ -187,6 +191,19 @@ class MarketoReading:
             self._read_so_far(self._store.count("marketo"))
             if not page.get("moreResult"):
                 return
+
+
+def shown_before(updated_at: str | None, until: datetime) -> str | None:
+    """Before which time whatever the feed lists of a person is in its row; None where it lists nothing of that again.
+
+    `updated_at`: the row's own word, in whole seconds; `until`: from when on rows were read. What happened in that very second is
+    in the row as well, where the second was over by then.
+    """
+    seconds = seconds_of(updated_at)
+    if seconds is None or seconds < (until - OVERLAP).timestamp():
+        return None
+    is_over = seconds < (until - SKEW).timestamp()
+    return stamp(datetime.fromtimestamp(int(seconds) + is_over, UTC))
 
 
 class _NoBulkError(Exception):

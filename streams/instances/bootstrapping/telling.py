@@ -46,9 +46,16 @@ class Told(NamedTuple):
 
 
 def told_of_marketo(
-    person: ReadRecord, pair: Pair | None, other: Record | None, version: int, known: KnownRecord | None
+    person: ReadRecord,
+    pair: Pair | None,
+    other: Record | None,
+    version: int,
+    known: KnownRecord | None,
+    shown_before: str | None = None,
 ) -> Told:
-    """A Marketo person. `version`: of all rows of this bootstrap; `other`: the Dynamics record of the pair."""
+    """A Marketo person. `version`: of all rows of this bootstrap; `other`: the Dynamics record of the pair; `shown_before`: what
+    the feed lists of it from before this time is in its row.
+    """
     row = SourceChange(
         change_id=f"marketo/{person.id}/bootstrap/{version}",
         kind="created" if known is None else "updated",
@@ -63,7 +70,8 @@ def told_of_marketo(
         who=person.who,
     )
     changes = [row] if pair is None or other is None else [row, linked(person.record, other, pair)]
-    return Told(_in_stream(person.id, changes), _known(person, version, pair, known))
+    after = msgspec.structs.replace(_known(person, version, pair, known), shown_before=shown_before)
+    return Told(_in_stream(person.id, changes), after)
 
 
 def told_of_dynamics(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from schemas.checkpoint import Checkpoint
 from schemas.identity import person_key_of
@@ -17,6 +18,7 @@ from streams.connectors.dynamics.positions import Position, checkpoint_of
 from streams.connectors.journal import Entry, Journal
 from streams.connectors.known import KnownRecord
 from streams.connectors.marketo.feed import READ_AT
+from streams.instances.bootstrapping.marketo_reading import shown_before
 from streams.instances.bootstrapping.plan import is_kept_out
 from streams.instances.bootstrapping.store import Pair, ReadRecord, Store
 from streams.instances.bootstrapping.telling import (
@@ -128,13 +130,15 @@ class Writing:
 
     def _of_marketo(self) -> Iterator[Told | None]:
         known, version = self._journals[MARKETO].known, self._version()
+        until = datetime.fromisoformat(self._store.note("marketo.until") or "")
         for person in self._store.records(MARKETO):
             held, pair = known.get(person.id), self._store.pair_of(MARKETO, person.id)
             if self._store.aside_of(MARKETO, person.id) is not None or not _is_due(version, held, pair):
                 yield None
                 continue
             other = None if pair is None else self._store.get(DYNAMICS, pair.dynamics_id).record
-            yield told_of_marketo(person, pair, other, version, held)
+            before = shown_before(person.time, until)
+            yield told_of_marketo(person, pair, other, version, held, before)
 
     def _of_dynamics(self) -> Iterator[Told | None]:
         known = self._journals[DYNAMICS].known

@@ -100,11 +100,23 @@ class Scene:
         return list(entry.results)
 
     async def read(self) -> list[SourceChange]:
-        """Read the feed until nothing more comes, and give what was told by that."""
+        """Read the feed until nothing more comes, a second later once more where anything waits, and give what was told by that."""
         before = len(self.journal.changes)
+        await self._read_to_end()
+        if self.holds_entries:
+            self.clock.now += 1.0
+            await self._read_to_end()
+        return [each.change for each in self.journal.changes[before:]]
+
+    @property
+    def holds_entries(self) -> bool:
+        """Whether anything that was read waits for more."""
+        checkpoint = self.journal.checkpoint or self._checkpoint
+        return checkpoint is not None and bool(checkpoint.held)
+
+    async def _read_to_end(self) -> None:
         while await self.feed.poll() or not self.feed.is_read:
             pass
-        return [each.change for each in self.journal.changes[before:]]
 
     def person(self, **values: Value) -> HeldRecord:
         """Somebody typed in in Marketo's own screens."""

@@ -147,6 +147,21 @@ async def test_a_create_of_which_nobody_knows_is_found_by_its_key(fault: str) ->
         assert made.faults.counts[fault] > 3
 
 
+async def test_a_created_record_that_a_bootstrap_read_meanwhile_stays_known_by_what_its_row_showed() -> None:
+    """The feed may come to that only now."""
+    async with scene() as made:
+        await made.start()
+        made.journal.write, write = _lost, made.journal.write
+        await made.apply(create("p-1"))
+        made.journal.write = write
+        [held] = made.of_key("p-1#1")
+        shown = KnownRecord(record=held.record, stream=held.id, version=9, shown_before="2026-09-01T09:14:07Z")
+        await made.journal.write(Entry(records=(shown,)))
+        assert answers(await made.apply(create("p-1"), maybe_done=True)) == [("superseded", None)]
+        known = made.journal.known.get(held.id)
+        assert (known.key, known.version, known.shown_before) == ("p-1#1", 9, shown.shown_before)
+
+
 async def test_a_command_that_comes_again_after_a_crash_does_nothing() -> None:
     """Scenario 64: the entry was never written; what was done is found, and said, under the same ids."""
     async with scene() as made:

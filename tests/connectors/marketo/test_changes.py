@@ -75,6 +75,17 @@ def test_the_fields_of_one_call_are_one_change() -> None:
     assert told.version == 9 and [each.version for each in told.records] == [8, 9]
 
 
+def test_what_a_bootstraps_row_showed_already_is_not_told_once_more() -> None:
+    """Up to its time. From the first change that is told on nothing is kept of it."""
+    held = told_before(shown_before="2026-09-01T09:14:07Z")
+    early = [change(1, time="2026-09-01T09:14:06Z", jobTitle=("CIO", "CTO")), new_lead(2, "776")]
+    told = tell(Reading(early), known(held, told_before("776")), 7)
+    assert (told.changes, told.records, told.version) == ((), (), 7)
+    told = tell(Reading([*early, change(3, time=AT, jobTitle=("CTO", "CEO"))]), known(held, told_before("776")), 7)
+    assert [(each.fields, each.version) for each in of(told)] == [({"jobTitle": "CEO"}, 8)]
+    assert [each.shown_before for each in told.records] == [None]
+
+
 def test_without_a_request_id_time_source_and_reason_tell_writes_apart() -> None:
     """And one field changes once in a write."""
     entries = [

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from schemas.checkpoint import Checkpoint
+from schemas.identity import person_key_of
 from schemas.vocabulary import MARKETO, OURSELVES
 from streams.connectors.journal import Entry as JournalEntry
 from streams.connectors.lanes import Given
@@ -19,6 +20,7 @@ from streams.connectors.marketo import lagging
 from streams.connectors.marketo import reading as reading_module
 from streams.connectors.marketo.changes import Reading
 from streams.connectors.marketo.lagging import LAG_SECONDS
+from streams.connectors.marketo.names import REVISION_FIELD
 from streams.connectors.options import Options
 from streams.connectors.pacing import Priority
 from streams.policy import default_policy
@@ -251,6 +253,20 @@ async def test_an_edit_that_the_feed_lists_only_later_does_not_pass_for_what_we_
         assert (edited.fields, edited.revision, edited.who) == ({"jobTitle": "CIO"}, None, "marketing")
 
 
+async def test_an_edit_in_the_very_second_of_our_creation_does_not_pass_for_what_we_made_either() -> None:
+    """Times are in whole seconds: the creation is as young as its row, and what came after it in that second is yet to be listed."""
+    async with scene(indexing_seconds=5.0) as made:
+        await made.start()
+        await made.apply(create("p-1", fields={"lastName": "Lovelace", "jobTitle": "CTO"}))
+        [held] = made.of_key("p-1#1")
+        made.clock.now += 0.6
+        made.edit(held, jobTitle="CIO")
+        made.clock.now += 4.7
+        created, edited = await made.read()
+        assert (created.revision, (created.fields or {})["jobTitle"]) == (1, "CTO")
+        assert (edited.fields, edited.revision, edited.time) == ({"jobTitle": "CIO"}, None, created.time)
+
+
 async def test_what_waits_for_the_feed_outlives_the_connector() -> None:
     """The position has gone on; the next life has the entries from the checkpoint, and reads the row again."""
     async with scene(indexing_seconds=5.0) as made:
@@ -280,7 +296,7 @@ async def test_an_update_that_is_never_listed_is_waited_for_a_minute_and_costs_n
         for _ in range(5):
             entries = len(made.journal.entries)
             assert await made.read() == []
-            made.clock.now += LAG_SECONDS / 5 - 1
+            made.clock.now += LAG_SECONDS / 5 - 2
         assert made.calls.outcomes("leads") == ["success"] and len(made.journal.entries) == entries
         made.clock.now += 10
         assert kinds(await made.read()) == ["created"]
@@ -307,6 +323,55 @@ async def test_who_ends_waits_no_longer(is_merged: bool) -> None:
         assert (told[0].fields or {})["jobTitle"] == "CTO"
 
 
+async def _merged_while_we_write(made: Scene) -> Any:
+    """A winner that the feed shows as merged; its row shows our write as well, and the feed lists that five seconds later."""
+    winner, loser = made.person(jobTitle="CTO"), made.person(phone="+1")
+    await made.start()
+    made.clock.now += 70
+    await made.read()
+    made.instance.merge(loser.id, winner.id, "marketing", made.clock.now, ("phone",))
+    made.clock.now += 4
+    await made.apply(update(winner, 1, person=person_key_of(MARKETO, winner.id), jobTitle="CIO"))
+    made.clock.now += 2
+    assert [(each.kind, each.record.id) for each in await made.read()] == [("merged", loser.id)]
+    return winner
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_a_write_of_ours_does_not_pass_for_what_a_merge_brought(is_restarted: bool) -> None:
+    """The winner's row showed it before the feed did. What happened to the loser is told at once, and once."""
+    async with scene(indexing_seconds=5.0) as made:
+        winner = await _merged_while_we_write(made)
+        if is_restarted:
+            await made.restart()
+        calls = made.calls.outcomes("leads").count("success")
+        assert await made.read() == []
+        assert made.calls.outcomes("leads").count("success") == calls + is_restarted
+        made.clock.now += 5
+        taken, written, row = await made.read()
+        assert (taken.revision, taken.fields) == (None, {"phone": "+1"})
+        assert (written.revision, written.fields) == (1, {"jobTitle": "CIO"})
+        assert (row.record.id, row.scope, row.revision) == (winner.id, "row", None)
+        assert {**(row.fields or {}), "jobTitle": "CIO", "phone": "+1"} == row.fields
+        made.clock.now += 70
+        assert await made.read() == [] and made.journal.checkpoint.held == ()
+
+
+async def test_a_winner_whose_row_shows_what_is_never_listed_waits_a_minute_whatever_else_comes() -> None:
+    """Each reading may find it younger than the last one."""
+    async with scene(indexing_seconds=5.0) as made:
+        winner = await _merged_while_we_write(made)
+        told = []
+        for n in range(7):
+            made.edit(winner, city=f"City {n}")
+            made.clock.now += 10
+            made.instance._touch(winner, "a campaign", made.clock.now)
+            told += await made.read()
+        (row,) = [each for each in told if each.scope == "row"]
+        listed = [(each.fields or {})["city"] for each in told if set(each.fields or {}) == {"city"}]
+        assert listed == [f"City {n}" for n in range(7)] and (row.fields or {})["city"] in listed[5:]
+
+
 @pytest.mark.parametrize(("limit", "most"), [("WAITING_MAX", 2), ("WAITING_BYTES_MAX", 400)])
 def test_so_many_entries_wait_and_whoever_is_one_more_is_told(
     limit: str, most: int, monkeypatch: pytest.MonkeyPatch
@@ -315,9 +380,19 @@ def test_so_many_entries_wait_and_whoever_is_one_more_is_told(
     monkeypatch.setattr(lagging, limit, most)
     entries = [change(n, lead=str(n), city=("Oslo", "Rome")) for n in range(3)]
     now = (seconds_of(AT) or 0.0) + 5.0
-    read = {str(n): lagging.RowRead({}, now - 1.0, now) for n in range(3)}
+    read = {str(n): lagging.RowRead({}, now - 1.0, now, now) for n in range(3)}
     told, waiting = lagging.split_waiting(Reading(entries), read, now)
-    assert ([each.guid for each in told], [each.guid for each in waiting]) == (["2"], ["0", "1"])
+    assert ([each.guid for each in told.entries], [each.guid for each in waiting]) == (["2"], ["0", "1"])
+    told, waiting = lagging.split_waiting(Reading(entries), read, now, [change(9, lead="9", city=("Oslo", "Rome"))])
+    assert ([each.guid for each in told.entries], [each.guid for each in waiting]) == (["1", "2"], ["0", "9"])
+
+
+def test_a_row_of_ours_that_is_read_anew_waits_for_its_own_second() -> None:
+    """Whatever it has waited for before."""
+    updated_at, entry = seconds_of(AT) or 0.0, change(1, city=("Oslo", "Rome"))
+    row = lagging.RowRead({REVISION_FIELD: 7}, updated_at, updated_at + 5.0, updated_at - 20.0)
+    assert not row.is_listed_by(entry, updated_at + 5.5)
+    assert row.is_listed_by(entry, updated_at + 6.0)
 
 
 def before_rows(made: Scene, act_once: Any) -> None:

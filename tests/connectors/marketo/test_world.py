@@ -35,3 +35,9 @@ class LaggingWorld(MarketoWorld):
 def test_what_is_listed_late_passes_for_no_rewriting_of_ours(profile: str, seed: int) -> None:
     """An edit of somebody whom we had just made stood in the row that was told first, and lost without a word."""
     assert lived(LaggingWorld(seed, PROFILES[profile])) == []
+
+
+@pytest.mark.parametrize(("profile", "seed"), [("merges", 8), ("merges", 14), ("merges", 20), ("filter", 33)])
+def test_what_is_listed_late_passes_for_nobodys_edit(profile: str, seed: int) -> None:
+    """Neither a write of ours in the row of a merge's winner, nor somebody's edit in the second in which we made a person."""
+    assert lived(LaggingWorld(seed, PROFILES[profile])) == []

@@ -37,9 +37,10 @@ class Unread(deque[Published]):
         super().__init__()
         self._instance = instance
         self.may_be_lost = False  # with the connector that had read it
+        self.is_held = False  # by the connector, for what the feed has yet to list
 
     def __bool__(self) -> bool:
-        return self.may_be_lost or not self._instance.is_caught_up()
+        return self.may_be_lost or self.is_held or not self._instance.is_caught_up()
 
 
 class Instance(MarketoInstance):
@@ -109,6 +110,7 @@ class MarketoWorld(RestWorld):
         """The feeds are read to their end."""
         if self.work(self._read()) is not None:
             self.marketo.feed.may_be_lost = False
+            self.marketo.feed.is_held = self.scene.holds_entries
         self.publish_what_was_written()
 
     def announce(self) -> None:
@@ -126,6 +128,7 @@ class MarketoWorld(RestWorld):
         """And it shows before the connector can die: who comes after it knows of no call that was lost and settled before."""
         with self.marketo.origin(by_api(CONNECTOR.user, "syncLeads", f"late#{self.steps}")):
             super().write_late()
+        self.now += self.indexing_seconds
         self._runner.run(self._read())
         self.publish_what_was_written()
 
