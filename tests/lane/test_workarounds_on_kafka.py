@@ -316,7 +316,17 @@ async def test_a_worker_that_cannot_join_its_group_ends_and_says_why(kafka: str)
     async with _stranger_in_the_group(scene), workers() as start:
         worker = await start(scene.options)
         assert await worker.ended() == 1
-        assert "InconsistentGroupProtocol" in worker.log
+        assert "InconsistentGroupProtocol" in worker.log and "Traceback" not in worker.log
+
+
+async def test_a_session_that_the_broker_does_not_take_is_one_line(kafka: str) -> None:
+    """Most brokers take none below 6 s, and aiokafka says of it a number and a name."""
+    scene = await Scene(kafka, settings={"session_timeout_ms": 500, "heartbeat_interval_ms": 100}).create()
+    async with workers() as start:
+        worker = await start(scene.options)
+        assert await worker.ended() == 1
+        assert "the broker takes no session time-out of 500 ms; its group.min.session.timeout.ms" in worker.log
+        assert "Traceback" not in worker.log
 
 
 @asynccontextmanager
@@ -346,7 +356,7 @@ async def test_a_worker_whose_instance_id_another_one_bears_ends_and_says_so(kaf
         await worker.until_ready()
         await start(scene.options)
         assert await worker.ended() == 1
-        assert "another worker bears the instance id 'twin'" in worker.log
+        assert "another worker bears the instance id 'twin'" in worker.log and "Traceback" not in worker.log
 
 
 async def test_a_worker_without_partitions_stays_in_its_group(kafka: str) -> None:
