@@ -3,15 +3,15 @@
 import asyncio
 import sys
 
-from streams.lane.closed_connections import tell_of_closed_connections
+from streams.lane.connections import make_telling_connections
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
     """A fresh loop, not yet running."""
+    make_telling_connections()
     if sys.platform == "win32":
         return asyncio.new_event_loop()
     import uvloop
 
-    tell_of_closed_connections()
     loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
     return loop
