@@ -14,7 +14,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.consumer import consumer as consumer_module
-from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, ProducerFenced
+from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, OffsetOutOfRangeError, ProducerFenced
 
 from streams.broker.server import LocalBroker
 from streams.lane import LaneSettings, Output
@@ -231,6 +231,36 @@ async def test_what_was_taken_and_not_committed_is_read_again(kafka: str, stand:
         await reader.commit({first: 1})
         await stand(reader, [first, second])
         assert [await reader.position(partition) for partition in (first, second)] == [1, 0]
+
+
+async def test_a_log_that_has_lost_its_end_is_not_read_again(kafka: str) -> None:
+    """Nor gone on with: what comes next would stand at offsets that count as read."""
+    scene = await Scene(kafka).create()
+    await scene.load(100)
+    place = TopicPartition(scene.options.sources[0], 0)
+    async with consumer(kafka, scene.options.app_id, place) as group:
+        await group.commit({place: 500})
+    async with workers() as start:
+        worker = await start(scene.options)
+        assert await worker.ended() == 1
+        assert "and was read up to 500: the log has lost its end" in worker.log and "Traceback" not in worker.log
+        assert worker.handled == 0
+
+
+async def test_a_position_beyond_the_end_is_an_error(kafka: str) -> None:
+    """While running, nobody can tell a log that lost its end from one that was made anew; a start can."""
+    place = TopicPartition(fresh("source"), 0)
+    await create_topics(kafka, [place.topic], 1)
+    await produce(kafka, place.topic, [(b"k", b"v")] * 20, 1)
+    async with consumer(kafka, None, place) as reader, asyncio.timeout(SOON_SECONDS * 4):
+        reader.seek(place, 500)
+        with pytest.raises(OffsetOutOfRangeError):
+            while not await reader.getmany(timeout_ms=500):
+                pass
+        reader.seek(place, 19)
+        while not (records := (await reader.getmany(timeout_ms=500)).get(place)):
+            pass
+        assert [record.offset for record in records] == [19]
 
 
 async def test_a_topic_that_is_not_there_is_known_at_once(kafka: str) -> None:
