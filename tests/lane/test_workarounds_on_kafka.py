@@ -20,6 +20,7 @@ from streams.broker.server import LocalBroker
 from streams.lane import LaneSettings, Output
 from streams.lane.failed_fetches import HeedfulFetcher
 from streams.lane.fetching import AS_PARSED
+from streams.lane.loops import new_event_loop
 from streams.lane.partitions import Partitioner
 from streams.lane.positions import partitions_of, starts
 from streams.lane.stable_offsets import stable_offsets
@@ -126,6 +127,27 @@ async def test_a_transaction_that_nobody_ends_is_ended_by_the_broker(kafka: str)
         assert record.value == b"of another"
         with pytest.raises(ProducerFenced):
             await stalled._producer.commit_transaction()
+
+
+@pytest.mark.parametrize("loop_factory", [pytest.param(asyncio.new_event_loop, marks=UNSTABLE), new_event_loop])
+def test_whoever_is_fenced_is_told_so_once(
+    kafka: str, loop_factory: Callable[[], asyncio.AbstractEventLoop], caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the exception of its commit, and by no word of what nobody has asked."""
+
+    async def fenced() -> None:
+        source, target = fresh("source"), fresh("target")
+        await create_topics(kafka, [source], 1)
+        await create_topics(kafka, [target], 4)
+        settings = LaneSettings(app_id=fresh("app"), bootstrap_servers=kafka)
+        async with transactor(settings, source) as former, transactor(settings, source):
+            with pytest.raises(ProducerFenced):
+                await former.commit([Output(target, key, b"v") for key in KEYS[:20]], None, {}, 1)
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(fenced())
+        gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
 
 
 async def test_a_table_is_written_where_its_source_partition_stands_whatever_the_keys(kafka: str) -> None:
