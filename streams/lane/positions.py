@@ -39,6 +39,13 @@ async def starts(consumer: Any, partitions: Sequence[TopicPartition]) -> dict[To
     committed = await stable_offsets(consumer, consumer._group_id, partitions, inf)
     beginnings = await consumer.beginning_offsets(partitions)
     ends = await consumer.end_offsets(partitions)
+    new = [
+        f"{each.topic}[{each.partition}]"
+        for each in partitions
+        if each not in committed and beginnings[each] < ends[each]
+    ]
+    if new:  # the first start, or the group was away for longer than a broker keeps its commits
+        log.info("the group %s has no commit for %s: all that is there is read", consumer._group_id, ", ".join(new))
     return {each: _start(each, committed.get(each), beginnings[each], ends[each]) for each in partitions}
 
 
