@@ -21,8 +21,20 @@ Reason = Literal[
 ]
 
 
+class PutBack(Contract):
+    """Where the message stands, on the topic that it came from, since somebody put it back: corrected, or as it was."""
+
+    partition: Annotated[int, Field(ge=0)]
+    offset: Annotated[int, Field(ge=0)]
+    at: Time
+
+
 class Rejection(Contract):
-    """An entry of `dead-letter`. Key of its message: the key as it came."""
+    """An entry of `dead-letter`. Key of its message: the key as it came.
+
+    One with `put_back` is no other rejection: it repeats the one of its id, with its key and timestamp and in its partition,
+    and says that its message was put back.
+    """
 
     model_config = ConfigDict(title="Rejection")
 
@@ -42,3 +54,6 @@ class Rejection(Contract):
     headers: Annotated[
         tuple[tuple[str, str], ...], Field(description="Names, and values in base64.", max_length=REJECTED_HEADERS_MAX)
     ] = ()
+    put_back: Annotated[
+        PutBack | None, Field(description="A mark: the message of the rejection that has this id was put back.")
+    ] = None

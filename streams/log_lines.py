@@ -28,12 +28,14 @@ ELECTIONS = (
     LeaderNotAvailableError,
     NotLeaderForPartitionError,
 )
+OF_CONNECTIONS = ("aiokafka", "streams.lane.connections")
+"""A worker has some forty connections, and what befalls one befalls all."""
 SELDOM_SECONDS = 60.0
 REMEMBERED = 1_000
 
 
 class Seldom(logging.Filter):
-    """Passes a line of aiokafka's unless the same one was passed a moment ago; what others say always."""
+    """Passes a line of a connection's unless the same one was passed a moment ago; what others say always."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -41,7 +43,7 @@ class Seldom(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to tell it."""
-        if not record.name.startswith("aiokafka"):
+        if not record.name.startswith(OF_CONNECTIONS):
             return True
         line, now = f"{record.name} {record.getMessage()}", self._now()
         if now - self._passed_at.get(line, now - SELDOM_SECONDS) < SELDOM_SECONDS:

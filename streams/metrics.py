@@ -187,7 +187,7 @@ class Metrics(Observer):
         if done.counted:  # with the table, in one step: whoever counts that meanwhile sees both or neither
             self._tally.errors_open[done.partition] += done.counted
         if (source := self._sources.get((done.topic, done.partition))) is not None:
-            source.newest_committed = done.newest_timestamp_ms / 1000
+            source.newest_committed = _seconds(done.newest_timestamp_ms)
 
     def lag(self, records: Mapping[tuple[str, int], int]) -> None:
         """Note the lag of the partitions held, and when there was none."""
@@ -200,8 +200,7 @@ class Metrics(Observer):
     def oldest(self, timestamps_ms: Mapping[tuple[str, int], int]) -> None:
         """Note how old what waits is."""
         for at, source in self._sources.items():
-            timestamp_ms = timestamps_ms.get(at)
-            source.oldest_waiting = None if timestamp_ms is None else timestamp_ms / 1000
+            source.oldest_waiting = _seconds(timestamps_ms.get(at))
 
     def assigned(self, partitions: Set[tuple[str, int]]) -> None:
         """Forget what others hold now; what was kept goes on as it was."""
@@ -242,6 +241,11 @@ class Metrics(Observer):
         """Return once partitions were assigned since this last returned. For one caller."""
         await self._assignment_changed.wait()
         self._assignment_changed.clear()
+
+
+def _seconds(timestamp_ms: int | None) -> float | None:
+    """Since the epoch. A producer may give a message no time, which Kafka writes as -1."""
+    return None if timestamp_ms is None or timestamp_ms < 0 else timestamp_ms / 1000
 
 
 def _and_more(count: int) -> str:

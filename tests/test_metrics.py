@@ -290,6 +290,16 @@ def test_before_the_first_batch_a_backlog_ages_from_the_assignment() -> None:
     assert shown(metrics)[AGE] == 10 * MINUTE
 
 
+def test_a_record_without_a_time_is_as_old_as_one_that_has_not_been_fetched() -> None:
+    """And not from 1969."""
+    metrics, clock = held()
+    clock.seconds += MINUTE
+    metrics.batch_done(batch(oldest_timestamp_ms=-1, newest_timestamp_ms=-1))
+    metrics.lag({HELD: 1})
+    metrics.oldest({HELD: -1})
+    assert shown(metrics)[AGE] == MINUTE
+
+
 def test_a_record_from_a_clock_that_is_ahead_is_not_younger_than_now() -> None:
     """Ages are never negative."""
     metrics, clock = held()

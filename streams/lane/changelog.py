@@ -42,12 +42,21 @@ async def load_tables(settings: LaneSettings, stores: Mapping[tuple[str, int], S
     )
     await consumer.start()
     try:
-        missing = {settings.changelog_topic(table) for table, _ in stores} - (await topics_there(consumer)).topics()
-        if missing:
-            raise LaneError(f"changelog topics are missing: {', '.join(sorted(missing))}")
+        _refuse_missing(await topics_there(consumer), [(settings.changelog_topic(table), n) for table, n in stores])
         await Loading(settings, stores, observer, consumer).run()
     finally:
         await consumer.stop()
+
+
+def _refuse_missing(there: Any, wanted: Collection[tuple[str, int]]) -> None:
+    missing = {topic for topic, _ in wanted} - there.topics()
+    if missing:
+        raise LaneError(f"changelog topics are missing: {', '.join(sorted(missing))}")
+    for topic, number in wanted:
+        if number not in there.partitions_for_topic(topic):
+            raise LaneError(
+                f"{topic} has no partition {number}, and its source has one: their numbers must agree, and stay"
+            )
 
 
 class Loading:

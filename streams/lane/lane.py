@@ -7,7 +7,7 @@ import asyncio
 import inspect
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from time import perf_counter, time
+from time import monotonic, perf_counter, time
 
 from streams.lane.batch import Batch, BatchAgent, BatchResult, Record
 from streams.lane.observer import BatchDone, Observer
@@ -49,6 +49,7 @@ class Lane:
         self._changelog = settings.changelog_topic(self.table) if self.table is not None else None
         self._task: asyncio.Task[None] | None = None
         self._halting = self._committing = False
+        self._heard_of_at = monotonic()  # when the broker last heard of the transactional id; a halt does not count
 
     @property
     def full(self) -> bool:
@@ -124,7 +125,7 @@ class Lane:
         if result.writes:
             self.store.keep(result.writes, result.counted, follows, at)
         self.position = offset
-        self._committing = False
+        self._committing, self._heard_of_at = False, monotonic()
         done = perf_counter()
         self._finish(batch, result, handled - began, done - handled)
         return None if waited else done - began
@@ -135,7 +136,7 @@ class Lane:
             return True
         self._arrived.clear()
         try:
-            async with asyncio.timeout(self._settings.idle_commit_seconds):
+            async with asyncio.timeout(self._heard_of_at + self._settings.idle_commit_seconds - monotonic()):
                 await self._arrived.wait()
         except TimeoutError:
             await self._commit_nothing_new()
@@ -145,7 +146,7 @@ class Lane:
         assert self.position is not None
         self._committing = True
         await self.transactor.commit((), None, {}, self.position)
-        self._committing = False
+        self._committing, self._heard_of_at = False, monotonic()
 
     def _next_batch(self, records_max: int) -> Sequence[Record]:
         """What waits, up to so many and to a batch's bytes; at least one record, however large."""

@@ -19,7 +19,9 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from streams.lane.batch import BatchAgent, Record
+from aiokafka.errors import KafkaError
+
+from streams.lane.batch import BatchAgent, LaneError, Record
 from streams.lane.changelog import load_tables
 from streams.lane.lane import Lane
 from streams.lane.observer import Observer
@@ -54,7 +56,7 @@ class Chunk(NamedTuple):
 
 
 class Lanes:
-    """The lanes of one worker. `failure` is set once, by the first lane that cannot go on."""
+    """The lanes of one worker. `failure` is set once, by whatever cannot go on first."""
 
     def __init__(
         self,
@@ -196,8 +198,12 @@ class Lanes:
                 self._ready_agents.add(agent.name)
 
     def _fail(self, lane: Lane, reason: BaseException) -> None:
-        where = f"{lane.agent.name} on {lane.topic}[{lane.partition}]"
-        log.critical("%s cannot go on: %s: %s", where, type(reason).__name__, reason, exc_info=reason)
+        self.fail(f"{lane.agent.name} on {lane.topic}[{lane.partition}]", reason)
+
+    def fail(self, what: str, reason: BaseException) -> None:
+        """End the worker. An error of Kafka's or ours says all there is to say; of any other, where it came from helps."""
+        traced = None if isinstance(reason, KafkaError | LaneError) else reason
+        log.critical("%s cannot go on: %s: %s", what, type(reason).__name__, reason, exc_info=traced)
         if self.failure is None:
             self.failure = reason
         self.failed.set()

@@ -4,6 +4,8 @@
   answers. (Since aio-libs/aiokafka#98.)
 - `seek_to_committed` leaves a partition without a commit, or with the commit 0, where it stands: whatever was fetched of it
   and not committed is never read again (aio-libs/aiokafka#1003).
+- A log that ends before the group's commit has lost its end, which a new leader never had. aiokafka would read all of it
+  again. (A topic that is deleted takes its commits along, so one that was made anew is read from its beginning.)
 """
 
 import logging
@@ -13,6 +15,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
+from streams.lane.batch import LaneError
 from streams.lane.stable_offsets import stable_offsets
 
 log = logging.getLogger(__name__)
@@ -30,17 +33,31 @@ async def partitions_of(consumer: Any, topic: str) -> list[TopicPartition]:
 
 
 async def starts(consumer: Any, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-    """Where the consumer's group goes on: at its commit, else at the beginning."""
+    """Where the consumer's group goes on: at its commit, else at the beginning. Raises LaneError where the log ends before that."""
     if not partitions:
         return {}
     committed = await stable_offsets(consumer, consumer._group_id, partitions, inf)
     beginnings = await consumer.beginning_offsets(partitions)
-    return {each: _start(each, committed.get(each), beginnings[each]) for each in partitions}
+    ends = await consumer.end_offsets(partitions)
+    new = [
+        f"{each.topic}[{each.partition}]"
+        for each in partitions
+        if each not in committed and beginnings[each] < ends[each]
+    ]
+    if new:  # the first start, or the group was away for longer than a broker keeps its commits
+        log.info("the group %s has no commit for %s: all that is there is read", consumer._group_id, ", ".join(new))
+    return {each: _start(each, committed.get(each), beginnings[each], ends[each]) for each in partitions}
 
 
-def _start(partition: TopicPartition, committed: int | None, beginning: int) -> int:
+def _start(partition: TopicPartition, committed: int | None, beginning: int, end: int) -> int:
     if committed is None:
         return beginning
+    if committed > end:
+        raise LaneError(
+            f"{partition.topic}[{partition.partition}] ends at offset {end}, and was read up to {committed}: the log has lost its "
+            "end. What comes next would stand at offsets that count as read: say where to go on, with nobody in the group, by "
+            "`kafka-consumer-groups.sh --reset-offsets --to-latest`"
+        )
     if committed < beginning:
         # Markers are never committed past, so this may be no loss; whoever runs this has to look.
         gone = "%s[%d]: offsets %d to %d are gone; unread, unless they were only markers"

@@ -39,7 +39,8 @@ class LaneRecovery(Recovery):
                 return
             self.signal_recovery_start.clear()
             try:
-                await self._wait(self._assume(self._generation_id))
+                with self.app.ending("taking over partitions"):
+                    await self._wait(self._assume(self._generation_id))
             except (RebalanceAgain, SupersededError):
                 log.info("the group rebalances again; starting over")
             except ServiceStopped:

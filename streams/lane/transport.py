@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import CoordinationType
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import ConsumerStoppedError, InvalidSessionTimeoutError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 from faust.types.transports import TPorTopicSet
 from mode import Service
 from mode.types import ServiceT
 
+from streams.lane.batch import LaneError
 from streams.lane.fetching import AS_PARSED, Taken
 from streams.lane.lanes import Chunk, Partition, SupersededError
 from streams.lane.loops import new_event_loop
@@ -39,6 +40,7 @@ POLL_SECONDS = 0.5
 POLL_WHEN_FULL_SECONDS = 0.02
 LAG_SECONDS = 1.0
 WATCH_SECONDS = 1.0
+SESSION_SETTINGS = "its group.min.session.timeout.ms and group.max.session.timeout.ms say which it takes"
 
 
 class LaneConsumerThread(driver.AIOKafkaConsumerThread):
@@ -130,7 +132,13 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
         # loop that hangs, and this is asked from there.
         consumer._subscription._last_fetch_ended = monotonic()
         if coordinator is not None:  # it is made when the first topics are subscribed to
-            coordinator.check_errors()
+            try:
+                coordinator.check_errors()
+            except InvalidSessionTimeoutError:
+                milliseconds = self.app.lane_settings.session_timeout_ms
+                raise LaneError(
+                    f"the broker takes no session time-out of {milliseconds} ms; {SESSION_SETTINGS}"
+                ) from None
             self._membership.refuse_twin(coordinator.generation, coordinator.member_id)
 
     async def lags(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
@@ -163,19 +171,21 @@ class LaneConsumer(driver.Consumer):
     @Service.task
     async def _watch_group(self) -> None:
         """aiokafka keeps an error of the group to itself until the next fetch, and a worker without partitions has none."""
-        while True:
-            await self.sleep(WATCH_SECONDS)
-            if self.should_stop:
-                return
-            await self._thread.refuse_group_errors()
+        with self.app.ending("membership of the group"):
+            while True:
+                await self.sleep(WATCH_SECONDS)
+                if self.should_stop:
+                    return
+                await self._thread.refuse_group_errors()
 
     async def _drain_messages(self, fetcher: ServiceT) -> None:
         try:
-            while not (self.should_stop or fetcher.should_stop):
-                if self.flow_active:
-                    await self._drain_once()
-                else:
-                    await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # an asyncio.Event serves too
+            with self.app.ending("reading"):
+                while not (self.should_stop or fetcher.should_stop):
+                    if self.flow_active:
+                        await self._drain_once()
+                    else:
+                        await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # an asyncio.Event serves too
         except (asyncio.CancelledError, ConsumerStoppedError):
             if not (self.app.should_stop or fetcher.should_stop):
                 raise

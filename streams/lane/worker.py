@@ -69,11 +69,11 @@ async def _serve(app: LaneApp, stop: asyncio.Event, rare_collector: bool) -> int
         starting = asyncio.create_task(app.start(), name="start")
         reason = await _end(app, starting, stop)
         stopped = await _stop(app, starting)
-    if reason is not None and reason is not app.lanes.failure:  # which has been logged, with its place
-        log.critical("ended by %s: %s", type(reason).__name__, reason, exc_info=reason)
+    if reason is not None and reason is not app.lanes.failure:  # which has been told, with its place
+        app.lanes.fail("the worker", reason)
     if not stopped:
         return EX_HUNG
-    return EX_OK if reason is None and app.lanes.failure is None else EX_FAILURE
+    return EX_OK if app.lanes.failure is None else EX_FAILURE
 
 
 async def _end(app: LaneApp, starting: asyncio.Task[None], stop: asyncio.Event) -> BaseException | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
 import click
 
-from schemas.rejection import Reason
+from schemas.rejection import PutBack, Reason
 from schemas.topics import DAY_MILLISECONDS, TOPICS
 from streams.cli import run
 from streams.operating.display import console, note, plural, print_json, print_rows, visible
@@ -21,7 +22,7 @@ from streams.operating.settings_here import asked, on_broker, settings_here
 from streams.operating.trial import Message, rejection_of
 from streams.settings import Settings, SettingsError
 
-COLUMNS = ("id", "where", "when", "reason", "detail", "body begins")
+COLUMNS = ("id", "where", "when", "put back", "reason", "detail", "body begins")
 PROSE = ("detail", "body begins")
 LIMIT = 50
 KEPT_DAYS = TOPICS["dead-letter"].retention_milliseconds // DAY_MILLISECONDS
@@ -45,7 +46,7 @@ def _list_options(function: Callable[..., None]) -> Callable[..., None]:
 def dead_letters(as_json: bool, limit: int, reason: str | None) -> None:
     """List what was rejected, show it, put it back. Oldest first: where each message stood, why, and how its body begins.
 
-    Each stands here for 30 days, whether it has been put back or not.
+    Each stands here for 30 days; of one that has been put back, the list says when.
     """
     if click.get_current_context().invoked_subcommand is None:
         _tell()
@@ -75,7 +76,8 @@ def _row(letter: Letter) -> tuple[str, ...]:
     shorter = console().is_terminal
     identity = told["rejection_id"][:8] if shorter else told["rejection_id"]
     head = told["head"][:40] if shorter else told["head"]
-    return identity, where, told["rejected_at"], told["reason"], told["detail"], head
+    put_at = "" if letter.put_back is None else letter.put_back.at
+    return identity, where, told["rejected_at"], put_at, told["reason"], told["detail"], head
 
 
 async def _newest(settings: Settings, limit: int, reason: str | None) -> tuple[list[Letter], int]:
@@ -94,6 +96,8 @@ def show(id_start: str, out: Path | None) -> None:
     told = letter.members()
     for name in ("rejection_id", "topic", "partition", "offset", "key", "timestamp", "rejected_at", "reason", "detail"):
         note(f"{name + ':':13} {visible(str(told[name]))}")
+    if letter.put_back is not None:
+        note(f"{'put back:':13} {_place(letter, letter.put_back)}")
     kept = f"the first {len(letter.body):,} of " if letter.cut else ""
     note(f"{'body:':13} {kept}{told['body_bytes']:,} bytes, sha256 {told['body_sha256']}")
     if out is not None:
@@ -103,6 +107,10 @@ def show(id_start: str, out: Path | None) -> None:
         click.echo("\n".join(map(visible, lines)))
     else:
         sys.stdout.buffer.write(letter.body)
+
+
+def _place(letter: Letter, place: PutBack) -> str:
+    return f"{place.at}, to {letter.rejection.topic}[{place.partition}]@{place.offset}"
 
 
 def _write(path: Path, body: bytes) -> None:
@@ -129,7 +137,7 @@ def put_back_(id_start: str, body: Path | None, key: str | None, force: bool) ->
     """Send a dead letter, corrected or as it came, back to the topic and under the key that it had.
 
     Refuses, with the reason, what would be rejected again, and a body of which only the beginning is kept. The letter stays
-    in the list: putting it back again sends it again.
+    in the list, which says from then on when it was put back: putting it back again sends it again.
     """
     settings = settings_here()
     run(_put_back(settings, id_start, None if body is None else body.read_bytes(), key, force), settings)
@@ -150,6 +158,8 @@ async def _put_back(settings: Settings, id_start: str, body: bytes | None, key: 
             raise Refused(
                 f"it would be rejected again, as {fault.reason}: {fault.detail}; --force sends it all the same"
             )
-    partition, offset = await put_back(settings, letter, new_key, new_body)
-    click.echo(f"{told.topic}[{partition}]@{offset}")
+    if letter.put_back is not None:
+        note(f"it had been put back before: {_place(letter, letter.put_back)}")
+    place = await put_back(settings, letter, new_key, new_body, datetime.now(UTC))
+    click.echo(f"{told.topic}[{place.partition}]@{place.offset}")
     note(f"dead letter {told.rejection_id} put back; it stays in the list, and would be sent again")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import heapq
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -12,8 +12,10 @@ from aiokafka import AIOKafkaProducer
 from pydantic import ValidationError
 
 from schemas.limits import MESSAGE_BYTES_MAX, REJECTED_HEADER_BYTES_MAX
-from schemas.rejection import Rejection
+from schemas.rejection import PutBack, Rejection
 from schemas.topics import INPUT_TOPICS
+from streams import cloudevents
+from streams.agents.packing import REJECTION
 from streams.operating.display import note, plural
 from streams.operating.reading import Reader
 from streams.operating.refused import Refused
@@ -21,16 +23,22 @@ from streams.settings import Settings
 
 ID_CHARACTERS_MIN = 4
 HEAD_BYTES = 120
+SOURCE = cloudevents.source_of("dead-letters")
 READ_BY_US = (*INPUT_TOPICS, "person.changes")
 """The only topics a letter of ours can come from; nothing is put anywhere else."""
 
 
 class Letter(NamedTuple):
-    """A rejection, the key under which it came, and when it was rejected (milliseconds since 1970, by the broker)."""
+    """A rejection, the key under which it came, its partition of `dead-letter`, and when it was rejected (milliseconds since 1970).
+
+    `put_back`: where its message was put last, if it ever was.
+    """
 
     key: bytes | None
     rejection: Rejection
+    partition: int
     rejected_at_ms: int
+    put_back: PutBack | None = None
 
     @property
     def body(self) -> bytes:
@@ -45,8 +53,7 @@ class Letter(NamedTuple):
     @property
     def rejected_at(self) -> str:
         """When it was rejected, in UTC."""
-        at = datetime.fromtimestamp(self.rejected_at_ms / 1000, UTC)
-        return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+        return in_utc(datetime.fromtimestamp(self.rejected_at_ms / 1000, UTC))
 
     def whole_headers(self) -> list[tuple[str, bytes]]:
         """The headers as they came, without those of which only a part may be kept."""
@@ -64,6 +71,7 @@ class Letter(NamedTuple):
             "key": None if self.key is None else self.key.decode("utf-8", "backslashreplace"),
             "timestamp": told.timestamp,
             "rejected_at": self.rejected_at,
+            "put_back": None if self.put_back is None else self.put_back.model_dump(),
             "reason": told.reason,
             "detail": told.detail,
             "body_bytes": told.body_bytes,
@@ -73,14 +81,24 @@ class Letter(NamedTuple):
         }
 
 
-async def letters(reader: Reader) -> AsyncIterator[Letter]:
-    """Every dead letter that is still kept."""
+def in_utc(at: datetime) -> str:
+    """To the second, as it is shown."""
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+async def letters(reader: Reader, marks: dict[str, PutBack]) -> AsyncIterator[Letter]:
+    """Every dead letter that is still kept. `marks` takes, by their ids, where those that were put back now stand."""
     topic, strangers = reader.settings.topic("dead-letter"), 0
     async for record in reader.records(topic):
         try:
-            yield Letter(record.key, Rejection.model_validate_json(record.value or b""), record.timestamp)
+            rejection = Rejection.model_validate_json(record.value or b"")
         except ValidationError:
             strangers += 1
+            continue
+        if rejection.put_back is None:
+            yield Letter(record.key, rejection, record.partition, record.timestamp)
+        else:
+            marks[rejection.rejection_id] = rejection.put_back
     if strangers:
         note(f"{topic}: passed over {plural(strangers, 'message', 'messages')} of another kind")
 
@@ -88,8 +106,9 @@ async def letters(reader: Reader) -> AsyncIterator[Letter]:
 async def newest(reader: Reader, limit: int, reason: str | None) -> tuple[list[Letter], int]:
     """The newest letters of a reason, oldest of them first, and how many there are in all. `limit` 0: all."""
     kept: list[tuple[int, str, int, int, int, Letter]] = []
+    marks: dict[str, PutBack] = {}
     count = 0
-    async for letter in letters(reader):
+    async for letter in letters(reader, marks):
         told = letter.rejection
         if reason is not None and told.reason != reason:
             continue
@@ -97,38 +116,56 @@ async def newest(reader: Reader, limit: int, reason: str | None) -> tuple[list[L
         heapq.heappush(kept, (letter.rejected_at_ms, told.topic, told.partition, told.offset, count, letter))
         if limit and len(kept) > limit:
             heapq.heappop(kept)
-    return [each[-1] for each in sorted(kept)], count
+    return [_marked(each[-1], marks) for each in sorted(kept)], count
+
+
+def _marked(letter: Letter, marks: Mapping[str, PutBack]) -> Letter:
+    return letter._replace(put_back=marks.get(letter.rejection.rejection_id))
 
 
 async def letter_of(reader: Reader, id_start: str) -> Letter:
     """The letter whose id is, or begins so and no other's does. Raises Refused."""
     if len(id_start) < ID_CHARACTERS_MIN:
         raise Refused(f"{id_start!r} is too short for an id; {ID_CHARACTERS_MIN} characters at least")
+    marks: dict[str, PutBack] = {}
     found = {
         letter.rejection.rejection_id: letter
-        async for letter in letters(reader)
+        async for letter in letters(reader, marks)
         if letter.rejection.rejection_id.startswith(id_start)
     }
     if len(found) != 1:
         said = "no dead letter has" if not found else f"{len(found)} dead letters have"
         raise Refused(f"{said} an id that begins {id_start!r}; `leadsync dead-letters` lists them")
-    return next(iter(found.values()))
+    return _marked(next(iter(found.values())), marks)
 
 
-async def put_back(settings: Settings, letter: Letter, key: bytes | None, body: bytes) -> tuple[int, int]:
-    """Send a body to where the letter came from; partition and offset where it now stands.
+async def put_back(settings: Settings, letter: Letter, key: bytes | None, body: bytes, at: datetime) -> PutBack:
+    """Send a body to where the letter came from, and the mark of it beside the letter, both or neither; where it now stands.
 
     Under its own key it goes to its own partition, whatever way of choosing one its producer had, so that it stays in its
-    stream; under another key it goes where that belongs.
+    stream; under another key it goes where that belongs. Two who put back one letter at once fence each other.
     """
-    partition = letter.rejection.partition if key == letter.key else None
-    async with AIOKafkaProducer(
-        **settings.client("dead-letters"), acks="all", enable_idempotence=True, max_request_size=MESSAGE_BYTES_MAX
-    ) as producer:
-        sent = await producer.send_and_wait(
-            letter.rejection.topic, body, key, partition=partition, headers=letter.whole_headers()
+    told = letter.rejection
+    partition = told.partition if key == letter.key else None
+    async with (
+        AIOKafkaProducer(
+            **settings.client("dead-letters"),
+            transactional_id=f"{settings.app_id}-put-back-{told.rejection_id}",
+            max_request_size=MESSAGE_BYTES_MAX,
+        ) as producer,
+        producer.transaction(),
+    ):
+        sent = await producer.send_and_wait(told.topic, body, key, partition=partition, headers=letter.whole_headers())
+        place = PutBack(partition=sent.partition, offset=sent.offset, at=in_utc(at))
+        await producer.send_and_wait(
+            settings.topic("dead-letter"),
+            told.model_copy(update={"put_back": place}).model_dump_json(exclude_none=True).encode(),
+            letter.key,
+            partition=letter.partition,
+            timestamp_ms=letter.rejected_at_ms,  # so that it goes when the letter goes
+            headers=cloudevents.headers(f"{told.rejection_id}/put-back/{sent.offset}", REJECTION, SOURCE),
         )
-    return sent.partition, sent.offset
+    return place
 
 
 def check_origin(settings: Settings, letter: Letter) -> None:

@@ -18,7 +18,6 @@ pytestmark = pytest.mark.kafka
 
 HUNG = 70
 PATIENCE_SECONDS = 60.0
-FAILED_FETCHES = 3
 
 
 async def test_a_worker_that_cannot_finish_its_batch_ends_all_the_same(broker: LocalBroker) -> None:
@@ -45,6 +44,6 @@ async def test_a_worker_with_nothing_in_hand_ends_well_while_the_broker_is_away(
     async with workers(settings, "one") as [worker]:
         broker.kill()
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while worker.log.count("Failed fetch messages") < FAILED_FETCHES:
+            while "Failed fetch messages" not in worker.log:  # told once a minute, see `log_lines.Seldom`
                 await asyncio.sleep(0.02)
         assert await worker.end(signal.SIGTERM) == 0, worker.log[-3000:]

@@ -93,6 +93,17 @@ async def test_a_missing_changelog_is_an_error_at_once(settings: LaneSettings, l
             await loaded(("none", 0))
 
 
+async def test_a_changelog_with_fewer_partitions_than_its_source_is_an_error_at_once(
+    kafka: str, settings: LaneSettings, loaded: Loaded
+) -> None:
+    """Somebody added partitions to the source: aiokafka would ask for the new one's end until its time is out."""
+    topic = settings.changelog_topic("people")
+    await create_topics(kafka, [topic], 1, **{"cleanup.policy": "compact"})
+    async with asyncio.timeout(5):
+        with pytest.raises(LaneError, match=f"{topic} has no partition 1, and its source has one"):
+            await loaded(("people", 0), ("people", 1))
+
+
 async def test_only_what_was_committed_last_is_loaded(
     kafka: str, settings: LaneSettings, producer: AIOKafkaProducer, loaded: Loaded
 ) -> None:

@@ -400,6 +400,17 @@ async def test_a_lane_without_work_says_now_and_then_that_it_is_there() -> None:
     assert bench.failures == []
 
 
+async def test_a_lane_without_work_says_so_however_often_it_is_halted() -> None:
+    """The broker counts from the last commit, and not from the last rebalance."""
+    bench = Bench(settings=replace(SETTINGS, idle_commit_seconds=0.5))
+    bench.lane.position = 7
+    async with asyncio.timeout(10):
+        while not bench.broker.commits:
+            bench.start()
+            await asyncio.sleep(0.02)
+            await bench.lane.halt()
+
+
 async def test_halting_waits_for_a_commit_of_nothing_new_too() -> None:
     """It holds the position, which the next owner must not find moving."""
     bench = Bench(settings=replace(SETTINGS, idle_commit_seconds=0.001))

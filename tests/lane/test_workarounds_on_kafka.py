@@ -14,12 +14,13 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.consumer import consumer as consumer_module
-from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, ProducerFenced
+from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, OffsetOutOfRangeError, ProducerFenced
 
 from streams.broker.server import LocalBroker
 from streams.lane import LaneSettings, Output
 from streams.lane.failed_fetches import HeedfulFetcher
 from streams.lane.fetching import AS_PARSED
+from streams.lane.loops import new_event_loop
 from streams.lane.partitions import Partitioner
 from streams.lane.positions import partitions_of, starts
 from streams.lane.stable_offsets import stable_offsets
@@ -128,6 +129,27 @@ async def test_a_transaction_that_nobody_ends_is_ended_by_the_broker(kafka: str)
             await stalled._producer.commit_transaction()
 
 
+@pytest.mark.parametrize("loop_factory", [pytest.param(asyncio.new_event_loop, marks=UNSTABLE), new_event_loop])
+def test_whoever_is_fenced_is_told_so_once(
+    kafka: str, loop_factory: Callable[[], asyncio.AbstractEventLoop], caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the exception of its commit, and by no word of what nobody has asked."""
+
+    async def fenced() -> None:
+        source, target = fresh("source"), fresh("target")
+        await create_topics(kafka, [source], 1)
+        await create_topics(kafka, [target], 4)
+        settings = LaneSettings(app_id=fresh("app"), bootstrap_servers=kafka)
+        async with transactor(settings, source) as former, transactor(settings, source):
+            with pytest.raises(ProducerFenced):
+                await former.commit([Output(target, key, b"v") for key in KEYS[:20]], None, {}, 1)
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(fenced())
+        gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
+
+
 async def test_a_table_is_written_where_its_source_partition_stands_whatever_the_keys(kafka: str) -> None:
     """Table and source partition change hands together; a key's own partition might be somebody else's."""
     source = fresh("source")
@@ -233,6 +255,36 @@ async def test_what_was_taken_and_not_committed_is_read_again(kafka: str, stand:
         assert [await reader.position(partition) for partition in (first, second)] == [1, 0]
 
 
+async def test_a_log_that_has_lost_its_end_is_not_read_again(kafka: str) -> None:
+    """Nor gone on with: what comes next would stand at offsets that count as read."""
+    scene = await Scene(kafka).create()
+    await scene.load(100)
+    place = TopicPartition(scene.options.sources[0], 0)
+    async with consumer(kafka, scene.options.app_id, place) as group:
+        await group.commit({place: 500})
+    async with workers() as start:
+        worker = await start(scene.options)
+        assert await worker.ended() == 1
+        assert "and was read up to 500: the log has lost its end" in worker.log and "Traceback" not in worker.log
+        assert worker.handled == 0
+
+
+async def test_a_position_beyond_the_end_is_an_error(kafka: str) -> None:
+    """While running, nobody can tell a log that lost its end from one that was made anew; a start can."""
+    place = TopicPartition(fresh("source"), 0)
+    await create_topics(kafka, [place.topic], 1)
+    await produce(kafka, place.topic, [(b"k", b"v")] * 20, 1)
+    async with consumer(kafka, None, place) as reader, asyncio.timeout(SOON_SECONDS * 4):
+        reader.seek(place, 500)
+        with pytest.raises(OffsetOutOfRangeError):
+            while not await reader.getmany(timeout_ms=500):
+                pass
+        reader.seek(place, 19)
+        while not (records := (await reader.getmany(timeout_ms=500)).get(place)):
+            pass
+        assert [record.offset for record in records] == [19]
+
+
 async def test_a_topic_that_is_not_there_is_known_at_once(kafka: str) -> None:
     """aiokafka would wait for it to be made."""
     async with consumer(kafka, None) as asking, asyncio.timeout(SOON_SECONDS):
@@ -316,7 +368,17 @@ async def test_a_worker_that_cannot_join_its_group_ends_and_says_why(kafka: str)
     async with _stranger_in_the_group(scene), workers() as start:
         worker = await start(scene.options)
         assert await worker.ended() == 1
-        assert "InconsistentGroupProtocol" in worker.log
+        assert "InconsistentGroupProtocol" in worker.log and "Traceback" not in worker.log
+
+
+async def test_a_session_that_the_broker_does_not_take_is_one_line(kafka: str) -> None:
+    """Most brokers take none below 6 s, and aiokafka says of it a number and a name."""
+    scene = await Scene(kafka, settings={"session_timeout_ms": 500, "heartbeat_interval_ms": 100}).create()
+    async with workers() as start:
+        worker = await start(scene.options)
+        assert await worker.ended() == 1
+        assert "the broker takes no session time-out of 500 ms; its group.min.session.timeout.ms" in worker.log
+        assert "Traceback" not in worker.log
 
 
 @asynccontextmanager
@@ -346,7 +408,7 @@ async def test_a_worker_whose_instance_id_another_one_bears_ends_and_says_so(kaf
         await worker.until_ready()
         await start(scene.options)
         assert await worker.ended() == 1
-        assert "another worker bears the instance id 'twin'" in worker.log
+        assert "another worker bears the instance id 'twin'" in worker.log and "Traceback" not in worker.log
 
 
 async def test_a_worker_without_partitions_stays_in_its_group(kafka: str) -> None:

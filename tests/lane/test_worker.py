@@ -57,6 +57,20 @@ async def test_an_exception_of_handle_ends_the_process_and_the_batch_is_redone(k
         await scene.assert_exact()
 
 
+async def test_a_group_without_commits_says_that_it_reads_everything(kafka: str) -> None:
+    """At its first start, and after it was away for longer than a broker keeps commits: else nobody would know why."""
+    scene = await Scene(kafka).create()
+    await scene.load(1_000)
+    places = [f"{scene.options.sources[0]}[{number}]" for number in range(PARTITIONS)]
+    async with workers() as start:
+        for is_new in (True, False):
+            worker = await start(scene.options)
+            await (worker.until_handled(1_000) if is_new else worker.until_ready())
+            assert await worker.end(signal.SIGTERM) == 0
+            told = [line for line in worker.log.splitlines() if "has no commit for" in line]
+            assert [all(place in line for place in places) for line in told] == [True] * is_new
+
+
 async def test_a_source_with_gaps_is_followed(kafka: str) -> None:
     """Aborted transactions and markers leave offsets without a record; what is committed between them all counts."""
     scene = await Scene(kafka).create()

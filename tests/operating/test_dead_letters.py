@@ -63,8 +63,8 @@ def test_dead_letters_are_listed(installation: Installation) -> None:
     where = installation.topic("marketo.changes")
     assert [row[0] for row in rows] == [first, second]
     assert rows[0][1] == f"{where}[1]@7"
-    assert rows[0][3:] == ["unreadable", "what was wrong", BROKEN.decode()]
-    assert rows[1][5] == r"\x00\xff\x1b[2J\n"
+    assert rows[0][3:] == ["", "unreadable", "what was wrong", BROKEN.decode()]
+    assert rows[1][6] == r"\x00\xff\x1b[2J\n"
 
 
 def test_a_letter_that_was_put_back_stays_and_that_is_said(in_force: Installation) -> None:
@@ -74,7 +74,29 @@ def test_a_letter_that_was_put_back_stays_and_that_is_said(in_force: Installatio
     listed = in_force.run("dead-letters")
     assert identity in listed.stdout
     assert status_lines(listed) == ["1 dead letter; each stays 30 days, put back or not"]
+    assert "it had been put back before" in in_force.run("dead-letters", "put-back", identity).stderr
     assert "for 30 days" in in_force.run("dead-letters", "--help").stdout
+
+
+def test_a_letter_that_was_put_back_is_marked_and_others_are_not(in_force: Installation, tmp_path: Path) -> None:
+    """By a repeat of it beside it, which goes when it goes; the list shows each letter once all the same."""
+    before, identity = (reject(in_force, BROKEN, offset=offset, key=None, reason="no_key") for offset in (1, 2))
+    file = tmp_path / "corrected.json"
+    file.write_bytes(GOOD)
+    put = ("dead-letters", "put-back", identity, "--body", str(file), "--key", PERSON)
+    assert in_force.run(*put).exit_code == 0
+    found = json.loads(in_force.run("dead-letters", "--json").stdout)
+    assert found["count"] == 2
+    marks = {letter["rejection_id"]: letter["put_back"] for letter in found["dead_letters"]}
+    [put_back] = in_force.read("marketo.changes")
+    at = marks[identity]["at"]
+    assert marks == {before: None, identity: {"partition": put_back.partition, "offset": put_back.offset, "at": at}}
+    assert [row.split("\t")[3] for row in in_force.run("dead-letters").stdout.splitlines()] == ["", at]
+    assert f"put back:     {at}, to" in in_force.run("dead-letters", "show", identity).stderr
+    letter, mark = (each for each in in_force.read("dead-letter") if identity.encode() in each.value)
+    assert (mark.partition, mark.key, mark.timestamp) == (letter.partition, letter.key, letter.timestamp)
+    repeated = json.loads(mark.value)
+    assert repeated.pop("put_back")["offset"] == put_back.offset and repeated == json.loads(letter.value)
 
 
 def test_dead_letters_as_json(installation: Installation) -> None:

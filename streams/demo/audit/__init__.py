@@ -70,7 +70,7 @@ async def _rejected(log: Log) -> tuple[set[Origin], list[str]]:
     async for record in log.committed(log.settings.topic("dead-letter")):
         letter = Rejection.model_validate_json(record.value)
         origin = letter.topic, letter.partition, letter.offset
-        if origin in found:
+        if origin in found and letter.put_back is None:
             twice.append(f"dead-letter: {letter.topic}[{letter.partition}]@{letter.offset} was rejected twice")
         found.add(origin)
     return found, twice

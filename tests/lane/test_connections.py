@@ -1,4 +1,4 @@
-"""A connection that its broker closed a moment ago, on the loop that every process of ours runs on."""
+"""Connections that their broker closed a moment ago, or never answers, on the loop that every process of ours runs on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aiokafka import conn
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from streams.lane.closed_connections import TellingConnection
+from streams.lane.connections import TellingConnection
 from streams.lane.loops import new_event_loop
 
 STOCK = TellingConnection.__mro__[1]
@@ -58,5 +58,33 @@ def test_a_request_on_a_closed_connection_is_a_broken_connection(
 
 
 def test_clients_make_such_connections(loop: asyncio.Runner) -> None:
-    """As soon as there is a loop of uvloop's."""
+    """As soon as there is a loop of ours."""
     assert conn.AIOKafkaConnection is TellingConnection
+
+
+async def to_a_mute_address(request_seconds: float) -> None:
+    """Somebody listens, takes the connection, and that is all."""
+    server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    try:
+        await TellingConnection(
+            "127.0.0.1", server.sockets[0].getsockname()[1], request_timeout_ms=int(request_seconds * 1000)
+        ).connect()
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(("patience_seconds", "lines"), [(0.2, 1), (5.0, 0)])
+def test_whoever_does_not_answer_is_named_and_waited_for(
+    patience_seconds: float,
+    lines: int,
+    loop: asyncio.Runner,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Once, long before the request is given up; and that error has words of its own."""
+    monkeypatch.setattr(TellingConnection, "patience_seconds", patience_seconds)
+    with pytest.raises(TimeoutError, match="no answer within 1 seconds"):
+        loop.run(to_a_mute_address(1.0))
+    assert [record.getMessage().split(" ", 1)[1] for record in caplog.records] == [
+        "has not answered for 0 seconds; still waiting"
+    ] * lines
