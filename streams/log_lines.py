@@ -3,7 +3,7 @@
 At INFO our own lines tell how far a start is. Those of the libraries, some eighty, are for DEBUG; their warnings and errors
 are told, but an election that they wait out by themselves is none: each new broker and each new topic begins with one. And
 while a broker is away, each connection of a worker says so at each try, a hundred lines a second together: the same line is
-told once a minute. What ends a worker as foreseen has no traceback, be it told by mode or by us.
+told once a minute.
 """
 
 from __future__ import annotations
@@ -60,7 +60,6 @@ def log_to_stderr(level: str) -> None:
     for handler in logging.getLogger().handlers:
         handler.addFilter(elections_are_no_errors)
         handler.addFilter(Seldom())
-        handler.addFilter(what_is_foreseen_is_one_line)
     if logging.getLogger().level < logging.INFO:
         logging.getLogger("aiokafka").setLevel(logging.INFO)
     else:
@@ -73,14 +72,4 @@ def elections_are_no_errors(record: logging.LogRecord) -> bool:
     said = record.args if isinstance(record.args, tuple) else ()
     if any(each is kind or isinstance(each, kind) for each in said for kind in ELECTIONS):
         record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
-    return True
-
-
-def what_is_foreseen_is_one_line(record: logging.LogRecord) -> bool:
-    """A logging filter that keeps every record: a LaneError says what to do, and where it was raised adds nothing."""
-    if record.exc_info and record.exc_info[1] is not None:
-        from streams.lane import LaneError  # which takes a second; by now somebody has
-
-        if isinstance(record.exc_info[1], LaneError):
-            record.exc_info = None
     return True

@@ -9,14 +9,7 @@ import sys
 import pytest
 from aiokafka.errors import GroupCoordinatorNotAvailableError, NotLeaderForPartitionError, RequestTimedOutError
 
-from streams.lane import LaneError
-from streams.log_lines import (
-    REMEMBERED,
-    SELDOM_SECONDS,
-    Seldom,
-    elections_are_no_errors,
-    what_is_foreseen_is_one_line,
-)
+from streams.log_lines import REMEMBERED, SELDOM_SECONDS, Seldom, elections_are_no_errors
 
 LOGGING = "import logging; from streams.log_lines import log_to_stderr; log_to_stderr({level!r}); "
 
@@ -71,11 +64,3 @@ def test_lines_that_never_repeat_are_not_kept_for_ever() -> None:
     seldom = Seldom(lambda: 1.0)
     assert all(said(seldom, f"offset {n}") for n in range(3 * REMEMBERED))
     assert len(seldom._passed_at) <= REMEMBERED
-
-
-@pytest.mark.parametrize(("error", "is_one_line"), [(LaneError("two of one id"), True), (KeyError("x"), False)])
-def test_what_a_worker_may_end_by_is_one_line(error: Exception, is_one_line: bool) -> None:
-    """The traceback of a mistake of ours is worth having."""
-    record = logging.LogRecord("streams.lane", logging.ERROR, "", 0, "Crashed", None, (type(error), error, None))
-    assert what_is_foreseen_is_one_line(record)
-    assert (record.exc_info is None) is is_one_line
