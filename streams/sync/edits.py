@@ -54,6 +54,8 @@ def new_edit(fold: Fold, system: System, value: Value, weak: bool = False, rewri
 
 def fold_edit(fold: Fold, system: System, name: str, edit: Edit) -> None:
     """Fold one field's value as an edit, unless the record was known to hold it already."""
+    if edit.value is None and name in fold.person.unstated and name in fold.policy.received[other_system(system)]:
+        return  # its source still holds nothing
     moving = fold.person.moving.get(name)
     known = fold.person.at_rest.get(name, UNKNOWN) if moving is None else moving.side(system).held
     if known is UNKNOWN and edit.value is None:
@@ -120,14 +122,21 @@ def note_unstated(fold: Fold, names: Iterable[str], system: System) -> None:
     fold.person.unstated = tuple(dict.fromkeys([*fold.person.unstated, *(n for n in names if n in received)]))
 
 
-def note_stated(fold: Fold) -> None:
-    """The source of one-way fields states them: from now on what it says is right."""
+def note_stated(fold: Fold, *, empty_too: bool = False) -> None:
+    """The source of one-way fields states them: from now on what it says is right.
+
+    `empty_too`: somebody else made the record, and left empty what it shows empty. In one that we made, nobody has yet been asked.
+    """
     shown, received = fold.change.fields or {}, fold.policy.received[fold.change.system]
-    fold.person.unstated = tuple(name for name in fold.person.unstated if name not in shown or name in received)
+    fold.person.unstated = tuple(
+        name
+        for name in fold.person.unstated
+        if name in received or name not in shown or (shown[name] is None and not empty_too)
+    )
 
 
 def forget_what_it_stated(fold: Fold, source: System) -> None:
-    """The source of one-way fields is no more: what it stated is not what another one holds."""
+    """The source of one-way fields is no more, or a new one: what the former stated is not what another one holds."""
     note_unstated(fold, [*fold.person.at_rest, *fold.person.moving], other_system(source))
 
 

@@ -40,6 +40,7 @@ def land_creation(fold: Fold, record: Record) -> Flight:
     state.creations = max(state.creations, flight.creation)
     state.link = Link(record.type, record.id, creation=flight.creation)
     note_shown(fold, state.link)
+    edits.forget_what_it_stated(fold, change.system)
     state.link.revision, state.link.blind = max(change.revision or 0, flight.revision), change.revision is None
     if change.system == DYNAMICS:
         _become(fold, record)
@@ -70,7 +71,8 @@ def link_first_seen(fold: Fold, record: Record) -> None:
     close_duplicate(fold, record)
     state.link = Link(record.type, record.id, creation=change.creation or 0)
     note_shown(fold, state.link)
-    edits.note_stated(fold)
+    is_ours = has_new_number and state.revision > 0  # a command of ours made it
+    edits.note_stated(fold, empty_too=not is_ours)
     state.link.revision = change.revision or 0
     end_wish(fold, change.system)
     if wish is not None and wish.sync_as == "contact" and record.type == "lead":
@@ -80,7 +82,7 @@ def link_first_seen(fold: Fold, record: Record) -> None:
         fold.log("created", f"{change.system}/{record.id}", record=record, operation="create")
     elif person.linked_pair():
         fold.log("linked", f"{change.system}/{record.id}", record=record)
-    if person.linked_pair() and has_new_number and state.revision > 0:  # a command of ours made it
+    if person.linked_pair() and is_ours:
         fold_what_was_refused(fold, {})
     elif person.linked_pair():
         _fold_differences(fold, change.system)
@@ -166,7 +168,7 @@ def tell_marketo_again(fold: Fold) -> None:
 def fold_first_row(fold: Fold, state: SystemState, link: Link) -> None:
     """The first row of a record that was linked, or converted, before anything of it was seen."""
     link.unread = False
-    edits.note_stated(fold)
+    edits.note_stated(fold, empty_too=fold.person.conversion is None)
     landed = landed_by(fold, state)
     if landed is not None:
         edits.land(fold, fold.change.system, landed)

@@ -137,3 +137,51 @@ def test_what_has_landed_in_the_source_all_the_same_is_what_the_source_holds() -
     book.policy = small_policy("one-way", {"job_title": {"direction": "to_dynamics"}})
     assert book.lands(told).out == []
     assert (book.known.moving, book.known.at_rest["job_title"]) == ({}, "New")
+
+
+def lands_as_row(book: Playbook, create: ApplyCommand, **more: Any) -> Playbook:
+    """A new Marketo person of ours comes with its whole row, the empty fields too."""
+    fields = {"leadScore": None, **(create.fields or {}), **more}
+    return book.happens(
+        "created", PERSON, fields=fields, scope="row", revision=create.revision, creation=1, who=OURSELVES
+    )
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_an_empty_field_of_a_new_source_of_ours_states_nothing(is_refused: bool) -> None:
+    """Nobody has left it empty; a value that it comes to hold is right, and so is its being emptied then."""
+    book = Playbook(small_policy()).dynamics(kind="created", **COMPLETE, mkt_score=10)
+    create = book.command()
+    if is_refused:  # and carried out all the same
+        book.answers(create, "refused", code="1003", message="no")
+    lands_as_row(book, create)
+    assert [command.fields for command in book.out] == [{}]
+    book.lands(book.command(), **COMPLETE, mkt_score=10)
+    for score in (11, 12):
+        assert book.dynamics(**COMPLETE, mkt_score=score).out == []
+    book.lands(book.marketo(leadScore=5).command(), **COMPLETE)
+    assert book.marketo(leadScore=None).command().fields == {"mkt_score": None}
+
+
+def test_nor_does_that_of_a_new_lead_in_whatever_row_it_shows_and_of_the_contact_made_of_it() -> None:
+    """Marketo keeps what it holds, and what is entered there stands."""
+    policy = small_policy("one-way", {"job_title": {"direction": "to_marketo"}})
+    book = Playbook(policy).linked_lead(jobTitle="Clerk")
+    row = {"firstname": "Ada", "lastname": "Lovelace", "jobtitle": None}
+    assert book.dynamics(**row, telephone1="1", revision=1).command().fields == {"phone": "1"}
+    book.lands(book.command())
+    assert book.marketo(jobTitle="Cto").out == []
+    book.qualified().contact(**row, telephone1="1")
+    assert all("jobTitle" not in (command.fields or {}) for command in book.out)
+    assert book.known.at_rest["job_title"] == "Cto"
+
+
+def test_a_lead_of_ours_that_shows_while_its_person_was_known_before_one_way_fields_were_told_apart() -> None:
+    """A state from before that names none of them; the new lead has stated nothing all the same."""
+    policy = small_policy("one-way", {"job_title": {"direction": "to_marketo"}})
+    book = Playbook(policy).marketo(kind="created", firstName="Ada", lastName="Lovelace", jobTitle="Clerk")
+    book.known.unstated = ()
+    create = book.sync_person().command()
+    book.lead_id = create.record.id if create.record else ""
+    book.lands(book.lands(create, jobtitle=None).command())
+    assert book.marketo(jobTitle="Cto").out == []
