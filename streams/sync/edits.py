@@ -142,13 +142,14 @@ def forget_what_it_stated(fold: Fold, source: System) -> None:
 
 def _fold_on_the_receiving_side(fold: Fold, system: System, name: str, edit: Edit) -> None:
     """An edit on the receiving side of a one-way field is only held; while there is a source, it is overwritten, if it may be."""
-    hold(fold.person.moving[name], system, edit.value)
+    field = fold.person.moving[name]
+    hold(field, system, edit.value)
     if fold.person.other(system).link is None:
-        field = fold.person.moving[name]
         field.base = field.other(system).held = edit.value  # what a former source held is not what a new one holds
         return
     if not edit.weak and system not in fold.policy.fields[name].block_updates:
         fold.log("overwritten", name, field=name, value=edit.value, rule="one_way")
+        _a_person_edited(fold, system, name, field)
 
 
 def _a_person_edited(fold: Fold, system: System, name: str, field: MovingField) -> None:

@@ -185,3 +185,14 @@ def test_a_lead_of_ours_that_shows_while_its_person_was_known_before_one_way_fie
     book.lead_id = create.record.id if create.record else ""
     book.lands(book.lands(create, jobtitle=None).command())
     assert book.marketo(jobTitle="Cto").out == []
+
+
+def test_an_edit_on_the_receiving_side_of_what_was_rewritten_there_is_written_over_as_its_activity_says() -> None:
+    """The source's value had stopped; somebody's edit starts it again, and what is refused likewise."""
+    book = Playbook(small_policy("one-way", {"job_title": {"direction": "to_dynamics"}})).linked_lead()
+    book.lands(book.marketo(jobTitle=" Cto ").command(), jobtitle="Cto")
+    sent = book.dynamics(jobtitle="Cfo", lastname="Lovelace", revision=2).command()
+    assert (sent.fields, sent.expected) == ({"jobtitle": " Cto "}, {"jobtitle": "Cfo"})
+    assert [each.value for each in book.of_kind("overwritten")] == ["Cfo"]
+    assert book.lands(sent, jobtitle="Cto").out == []
+    assert list(book.known.errors) == ["rewriting/job_title"]
