@@ -76,5 +76,6 @@ def _fold_view(fold: Fold) -> None:
     if marketo.flight is not None or person.dynamics.link is not None or person.dynamics.flight is not None:
         return
     marketo.link = Link(record.type, record.id, revision=change.revision or 0, viewed_at=change.updated_at)
+    edits.note_stated(fold)
     for name, value in change.fields.items():
         edits.fold_edit(fold, MARKETO, name, edits.new_edit(fold, MARKETO, value))

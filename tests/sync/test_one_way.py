@@ -196,3 +196,14 @@ def test_an_edit_on_the_receiving_side_of_what_was_rewritten_there_is_written_ov
     assert [each.value for each in book.of_kind("overwritten")] == ["Cfo"]
     assert book.lands(sent, jobtitle="Cto").out == []
     assert list(book.known.errors) == ["rewriting/job_title"]
+
+
+def test_what_a_view_of_the_source_states_is_right_from_then_on() -> None:
+    """The request overtakes the feed's word of the person."""
+    book = Playbook(small_policy()).dynamics(kind="created", **COMPLETE, mkt_score=10)
+    book.answers(book.command(), "refused", code="1003", message="no").deleted("dynamics")
+    create = book.sync_person(fields={"firstName": "Ada", "lastName": "Lovelace", "leadScore": 5}).command()
+    book.lead_id = create.record.id if create.record else ""
+    book.lands(book.lands(create).command())
+    row = {**COMPLETE, "firstname": "Ada", "telephone1": None}
+    assert book.dynamics(**row, mkt_score=11, revision=1).command().fields == {"mkt_score": 5}
