@@ -147,8 +147,8 @@ class Feed:
         if not part.is_all:
             (entries, later), kept, merges = split_open(entries), merges, []
         ends = [*merges, *new_ends]
-        wanted = rows_wanted(entries, ends, self._journal.known)
-        read = await self._rows(wanted, _outdated(merges, news, new_ends))
+        wanted = rows_wanted(entries, [*ends, *kept], self._journal.known)
+        read = await self._rows(wanted, _outdated([*merges, *kept], news, new_ends))
         reading = Reading(
             entries,
             ends,
@@ -171,8 +171,7 @@ class Feed:
                 )
             )
             self._committed_at = self._now()
-        rows = {**self._waiting, **read}
-        self._waiting = {each.lead_id: rows[each.lead_id] for each in still_held if each.lead_id in rows}
+        self._waiting = {each.lead_id: read[each.lead_id] for each in still_held if each.lead_id in read}
         self.changes.told(part.changes_pages)
         self.ends.told(part.ends_pages)
         self.is_read = part.is_all and not self.changes.pages and not self.ends.pages

@@ -357,6 +357,24 @@ async def test_a_write_of_ours_does_not_pass_for_what_a_merge_brought(is_restart
         assert await made.read() == [] and made.journal.checkpoint.held == ()
 
 
+async def test_a_winner_that_is_edited_while_much_comes_is_told_as_it_is_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The edit was told in an earlier part of what came than the winner's row, which would undo it."""
+    monkeypatch.setattr("streams.connectors.marketo.client.PAGE_MAX", 2)
+    monkeypatch.setattr(feed_module, "PAGES_TOLD_MAX", 1)
+    async with scene(indexing_seconds=5.0) as made:
+        winner = await _merged_while_we_write(made)
+        made.clock.now += 1
+        made.edit(winner, city="Oslo")
+        others = [made.person(city="Bonn") for _ in range(8)]
+        made.clock.now += 10
+        told = await made.read()
+        made.clock.now += 70
+        told += await made.read()
+        assert {each.record.id for each in told} == {winner.id, *(each.id for each in others)}
+        (row,) = [each for each in told if each.record.id == winner.id and each.scope == "row"]
+        assert {**(row.fields or {}), "city": "Oslo", "jobTitle": "CIO"} == row.fields
+
+
 async def test_a_winner_whose_row_shows_what_is_never_listed_waits_a_minute_whatever_else_comes() -> None:
     """Each reading may find it younger than the last one."""
     async with scene(indexing_seconds=5.0) as made:
