@@ -25,7 +25,7 @@ def on_deleted(fold: Fold) -> None:
         fold.effect = "closed"
     elif state.link is not None and state.link.id == record.id:
         close(fold, change.system, "deleted")
-    elif state.link is None and landings.is_of_our_creation(change.creation, record, state.creating()):
+    elif _is_unseen_creation(fold, state, record):
         end_creation(fold, change.system, record.id)
     else:
         linking.end_stray(fold, state, record)
@@ -95,14 +95,28 @@ def _leave_what_was_held_back(fold: Fold, name: str, field: MovingField) -> None
     field.marketo.in_sight = False
 
 
+def _is_unseen_creation(fold: Fold, state: SystemState, record: Record) -> bool:
+    """Whether we made the record, and nothing of it was seen: its create is in flight, or was answered as refused all the same."""
+    if state.link is not None:
+        return False
+    if state.flight is None and state.wish is not None:
+        return (fold.change.creation or 0) > state.creations
+    return landings.is_of_our_creation(fold.change.creation, record, state.creating())
+
+
+def _use_up_its_number(fold: Fold, state: SystemState) -> None:
+    """A next record gets another one, and in Dynamics another id."""
+    number = fold.change.creation if state.flight is None else state.flight.creation
+    state.creations = max(state.creations, number or 0)
+
+
 def end_creation(fold: Fold, system: System, record_id: str) -> None:
     """Created and deleted before anything of it was seen: the create is answered, and that is all."""
     state = fold.person.system(system)
-    flight = state.flight
-    assert flight is not None
+    _use_up_its_number(fold, state)
+    linking.end_wish(fold, system)
     state.flight = state.qualify = None
     state.delete = False
-    state.creations = max(state.creations, flight.creation)
     state.closed = linking.with_closed(state, record_id, "deleted")
     fold.log("deleted", f"{system}/{record_id}", system=system, record=Record(system, _kind(system), record_id))
     if system == MARKETO:
@@ -153,15 +167,15 @@ def on_merged(fold: Fold) -> None:
     if linking.is_first_of_contact(fold, state, record):
         linking.convert(fold, record)
     is_linked = state.link is not None and state.link.id == record.id
-    is_creation = state.link is None and landings.is_of_our_creation(change.creation, record, state.creating())
+    is_creation = _is_unseen_creation(fold, state, record)
     if state.closure_of(record.id) is not None:
         fold.effect = "closed"
         return
     if not (is_linked or is_creation):
         linking.end_stray(fold, state, record)
         return
-    if state.flight is not None and is_creation:
-        state.creations = max(state.creations, state.flight.creation)
+    if is_creation:
+        _use_up_its_number(fold, state)
     state.flight = state.link = state.wish = state.qualify = None
     state.delete = False
     state.closed = linking.with_closed(state, record.id, "merged")

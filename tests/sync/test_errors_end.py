@@ -160,3 +160,18 @@ def test_a_person_whose_lead_is_gone_too_is_not_wanted_again(first: Any) -> None
     book.deleted(first).deleted("marketo" if first == "dynamics" else "dynamics")
     book.answers(told, "gone")
     assert (book.out, book.known.marketo.wish) == ([], None)
+
+
+@pytest.mark.parametrize("how", ["deleted", "merged"])
+def test_a_lead_that_was_said_to_be_refused_and_is_gone_before_it_showed_has_used_up_its_number(how: str) -> None:
+    """It was made all the same: Sync Person is fulfilled. Under its id another one would pass for a late repeat, for ever."""
+    book = Playbook().marketo(kind="created", firstName="Ada", lastName="Lovelace")
+    create = book.sync_person().command()
+    book.answers(create, "refused", code="0x80040237")
+    assert create.record is not None
+    winner = {"winner": LEAD, "winner_person_key": "another"} if how == "merged" else {}
+    book.happens(how, create.record, creation=1, **winner)
+    assert (book.known.errors, book.known.dynamics.wish, book.marketo(firstName="Augusta").out) == ({}, None, [])
+    again = book.sync_person().command()
+    assert again.creation == 2
+    assert book.lands(again).known.dynamics.link is not None
