@@ -54,8 +54,9 @@ def new_edit(fold: Fold, system: System, value: Value, weak: bool = False, rewri
 
 def fold_edit(fold: Fold, system: System, name: str, edit: Edit) -> None:
     """Fold one field's value as an edit, unless the record was known to hold it already."""
-    if edit.value is None and name in fold.person.unstated and name in fold.policy.received[other_system(system)]:
-        return  # its source still holds nothing
+    if edit.value is None and f"{system}/{name}" in fold.person.unstated:
+        _still_holds_nothing(fold, system, name)
+        return
     moving = fold.person.moving.get(name)
     known = fold.person.at_rest.get(name, UNKNOWN) if moving is None else moving.side(system).held
     if known is UNKNOWN and edit.value is None:
@@ -91,6 +92,22 @@ def fold_edit(fold: Fold, system: System, name: str, edit: Edit) -> None:
         _a_person_edited(fold, system, name, field)
 
 
+def _still_holds_nothing(fold: Fold, system: System, name: str) -> None:
+    """The source of a one-way field shows it empty, which is no news; where the policy makes it go both ways since, it gets the value."""
+    rule = fold.policy.fields.get(name)
+    if rule is not None and rule.direction == "both":
+        only_hold(fold, system, name, None)
+
+
+def only_hold(fold: Fold, system: System, name: str, value: Value) -> None:
+    """A record holds a value that nobody entered: the other system's stands, and is checked like any edit of it."""
+    field = moving_field(fold, name)
+    side, there = field.side(system), field.other(system)
+    side.held = value
+    if value != field.base and side.edit is None and there.edit is None:
+        there.edit = new_edit(fold, other_system(system), field.base, weak=True)
+
+
 def _is_of_another_type(rule: FieldRule, system: System, known: object, value: Value) -> bool:
     """Whether the value at rest is this one, from before the policy gave the field its type: nobody edited it.
 
@@ -113,13 +130,14 @@ def _stands_without_its_source(fold: Fold, system: System, name: str, known: obj
         return False
     if known is UNKNOWN:
         note_unstated(fold, (name,), system)
-    return name in fold.person.unstated
+    return f"{other_system(system)}/{name}" in fold.person.unstated
 
 
 def note_unstated(fold: Fold, names: Iterable[str], system: System) -> None:
     """Of those of these fields that this system only receives, the other one has stated nothing."""
-    received = fold.policy.received[system]
-    fold.person.unstated = tuple(dict.fromkeys([*fold.person.unstated, *(n for n in names if n in received)]))
+    received, source = fold.policy.received[system], other_system(system)
+    new = (f"{source}/{name}" for name in names if name in received)
+    fold.person.unstated = tuple(dict.fromkeys([*fold.person.unstated, *new]))
 
 
 def note_stated(fold: Fold, *, empty_too: bool = False) -> None:
@@ -127,11 +145,13 @@ def note_stated(fold: Fold, *, empty_too: bool = False) -> None:
 
     `empty_too`: somebody else made the record, and left empty what it shows empty. In one that we made, nobody has yet been asked.
     """
-    shown, received = fold.change.fields or {}, fold.policy.received[fold.change.system]
+    shown, source = fold.change.fields or {}, f"{fold.change.system}/"
     fold.person.unstated = tuple(
-        name
-        for name in fold.person.unstated
-        if name in received or name not in shown or (shown[name] is None and not empty_too)
+        each
+        for each in fold.person.unstated
+        if not each.startswith(source)
+        or (name := each.removeprefix(source)) not in shown
+        or (shown[name] is None and not empty_too)
     )
 
 

@@ -18,7 +18,6 @@ from streams.sync.person import (
     Flight,
     Link,
     SystemState,
-    other_system,
 )
 
 
@@ -144,18 +143,9 @@ def fold_what_was_refused(fold: Fold, sent: Mapping[str, Edit]) -> None:
         if edit is not None and edit.value == value:
             edits.land_field(fold, system, name, edit, created=True)
         elif name not in shown or (ours and is_known):
-            _only_hold(fold, name, value)
+            edits.only_hold(fold, system, name, value)
         else:
             edits.fold_edit(fold, system, name, edits.new_edit(fold, system, value, weak=ours))
-
-
-def _only_hold(fold: Fold, name: str, value: Value) -> None:
-    """A new record holds a value that nobody entered: the other system's stands, and is checked like any edit of it."""
-    system, field = fold.change.system, edits.moving_field(fold, name)
-    side, there = field.side(system), field.other(system)
-    side.held = value
-    if value != field.base and side.edit is None and there.edit is None:
-        there.edit = edits.new_edit(fold, other_system(system), field.base, weak=True)
 
 
 def all_held(fold: Fold) -> Mapping[str, Value]:

@@ -173,7 +173,7 @@ class PersonState(Struct, array_like=True, gc=False):
     errors: dict[str, SyncError] = {}  # by receiver, `rewriting/<field>` or `duplicate/<system>`
     requests: tuple[str, ...] = ()  # the last ones, by change id: a repeat has no effect
     conversion: Conversion | None = None
-    unstated: tuple[str, ...] = ()  # one-way fields of which the source's record has said nothing yet
+    unstated: tuple[str, ...] = ()  # `system/field`: what its record, a one-way field's source, has not stated
 
     def system(self, system: System) -> SystemState:
         """The person in this system."""

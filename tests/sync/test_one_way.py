@@ -207,3 +207,19 @@ def test_what_a_view_of_the_source_states_is_right_from_then_on() -> None:
     book.lands(book.lands(create).command())
     row = {**COMPLETE, "firstname": "Ada", "telephone1": None}
     assert book.dynamics(**row, mkt_score=11, revision=1).command().fields == {"mkt_score": 5}
+
+
+@pytest.mark.parametrize("direction", ["both", "to_dynamics"])
+def test_a_source_that_has_stated_nothing_empties_nothing_when_the_policy_changes_the_direction(direction: str) -> None:
+    """A value beats an empty field."""
+    book = Playbook(small_policy("one-way", {"job_title": {"direction": "to_marketo"}})).linked_lead(jobTitle="Clerk")
+    book.policy = small_policy("changed", {"job_title": {"direction": direction}})
+    row = {"firstname": "Ada", "lastname": "Lovelace", "revision": 1}
+    book.dynamics(**row, jobtitle=None, telephone1="1")
+    assert book.to("marketo").fields == {"phone": "1"}
+    if direction == "both":
+        for command in list(book.out):
+            book.lands(command)
+        assert book.dynamics(**row, jobtitle=None, telephone1="1").command().fields == {"jobTitle": None}
+    else:
+        assert book.dynamics(**row, jobtitle=None, telephone1="2").out == []
