@@ -289,7 +289,8 @@ def with_closed(state: SystemState, record_id: str, closure: Closure) -> tuple[t
 
 def end_stray(fold: Fold, state: SystemState, record: Record) -> None:
     """A record is no more that was not the person's linked one: a late repeat of its rows shall say nothing."""
-    state.closed = ((record.id, "stray"), *state.closed)[-CLOSED_RECORDS_MAX:]
+    strays = sum(closure == "stray" for _, closure in state.closed)
+    state.closed = (*state.closed[:strays], (record.id, "stray"), *state.closed[strays:])[-CLOSED_RECORDS_MAX:]
     if not close_duplicate(fold, record):
         fold.effect = "no_effect"
 

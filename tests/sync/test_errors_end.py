@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from schemas.limits import CLOSED_RECORDS_MAX
 from schemas.vocabulary import OURSELVES
 from streams.sync.messages import Record
 from tests.sync.playbook import LEAD_ID, MARKETO_ID, Playbook
@@ -175,3 +176,14 @@ def test_a_lead_that_was_said_to_be_refused_and_is_gone_before_it_showed_has_use
     again = book.sync_person().command()
     assert again.creation == 2
     assert book.lands(again).known.dynamics.link is not None
+
+
+def test_of_more_strays_than_are_remembered_the_oldest_is_forgotten_and_no_linked_record() -> None:
+    """Its late repeats open an error again; those of the others say nothing."""
+    book = Playbook().linked_lead().deleted("dynamics").dynamics(kind="created", id="linked", lastname="Lovelace")
+    strays = [Record("dynamics", "lead", f"stray-{n}") for n in range(CLOSED_RECORDS_MAX)]
+    for stray in strays:
+        ends(book, stray, "deleted")
+    for record_id, effect in ((book.lead_id, "closed"), (strays[-1].id, "closed"), (strays[0].id, "folded")):
+        book.dynamics(kind="created", id=record_id, lastname="Lovelace", version=1)
+        assert book.outcome is not None and book.outcome.effect == effect
