@@ -8,9 +8,11 @@
   again. (A topic that is deleted takes its commits along, so one that was made anew is read from its beginning.)
 """
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
+from time import monotonic
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -19,6 +21,10 @@ from streams.lane.batch import LaneError
 from streams.lane.stable_offsets import stable_offsets
 
 log = logging.getLogger(__name__)
+
+STALE_SECONDS, RETRY_SECONDS = 5.0, 0.1
+"""So long both are asked for again where a log ends before the commit: who answers may not know yet that it leads the partition no
+more, or that the topic was made anew."""
 
 
 async def topics_there(consumer: Any) -> Any:
@@ -36,9 +42,8 @@ async def starts(consumer: Any, partitions: Sequence[TopicPartition]) -> dict[To
     """Where the consumer's group goes on: at its commit, else at the beginning. Raises LaneError where the log ends before that."""
     if not partitions:
         return {}
-    committed = await stable_offsets(consumer, consumer._group_id, partitions, inf)
+    committed, ends = await _commits_and_ends(consumer, partitions)
     beginnings = await consumer.beginning_offsets(partitions)
-    ends = await consumer.end_offsets(partitions)
     new = [
         f"{each.topic}[{each.partition}]"
         for each in partitions
@@ -47,6 +52,20 @@ async def starts(consumer: Any, partitions: Sequence[TopicPartition]) -> dict[To
     if new:  # the first start, or the group was away for longer than a broker keeps its commits
         log.info("the group %s has no commit for %s: all that is there is read", consumer._group_id, ", ".join(new))
     return {each: _start(each, committed.get(each), beginnings[each], ends[each]) for each in partitions}
+
+
+async def _commits_and_ends(
+    consumer: Any, partitions: Sequence[TopicPartition]
+) -> tuple[Mapping[TopicPartition, int], Mapping[TopicPartition, int]]:
+    """What the group has committed, and where the logs end."""
+    deadline = monotonic() + STALE_SECONDS
+    while True:
+        committed = await stable_offsets(consumer, consumer._group_id, partitions, inf)
+        ends = await consumer.end_offsets(partitions)
+        if monotonic() >= deadline or all(committed.get(each, 0) <= ends[each] for each in partitions):
+            return committed, ends
+        await asyncio.sleep(RETRY_SECONDS)
+        await consumer._client.force_metadata_update()
 
 
 def _start(partition: TopicPartition, committed: int | None, beginning: int, end: int) -> int:

@@ -11,7 +11,17 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.partitioner import murmur2 as murmur2_of_aiokafka
 
-from streams.lane import Batch, BatchAgent, BatchResult, LaneError, LaneSettings, Observer, Output, create_app
+from streams.lane import (
+    Batch,
+    BatchAgent,
+    BatchResult,
+    LaneError,
+    LaneSettings,
+    Observer,
+    Output,
+    create_app,
+    positions,
+)
 from streams.lane.changelog import Loading
 from streams.lane.lane import Lane
 from streams.lane.lanes import SupersededError
@@ -23,6 +33,7 @@ from streams.lane.transport import LaneConsumerThread
 from streams.lane.versions import OVERRIDE, TESTED, refuse_untested_versions
 
 SETTINGS = LaneSettings(app_id="app", bootstrap_servers="nowhere:9092", batch_records=3, batch_bytes=100)
+PLACE = TopicPartition("topic", 0)
 
 
 def nothing(batch: Batch) -> BatchResult:
@@ -174,6 +185,40 @@ async def test_partitions_that_went_elsewhere_while_their_offsets_were_asked_for
     with pytest.raises(SupersededError):
         await LaneConsumerThread._in_thread_seek(thread, {("topic", 0): 7, ("topic", 1): 8}, epoch=2)
     assert thread._epoch == 1
+
+
+@pytest.mark.parametrize("patience, found", [(60.0, {PLACE: 5}), (0.0, None)])
+async def test_a_log_has_lost_its_end_only_where_that_is_said_again_and_again(
+    patience: float, found: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that was cut off tells the end that it had, until somebody asks who leads the partition now."""
+
+    class Consumer:
+        _group_id = "group"
+        end = 3
+
+        def __init__(self) -> None:
+            self._client = self
+
+        async def force_metadata_update(self) -> None:
+            self.end = 7
+
+        async def end_offsets(self, partitions: Any) -> dict[TopicPartition, int]:
+            return {PLACE: self.end}
+
+        async def beginning_offsets(self, partitions: Any) -> dict[TopicPartition, int]:
+            return {PLACE: 0}
+
+    async def committed(*asked: Any) -> dict[TopicPartition, int]:
+        return {PLACE: 5}
+
+    monkeypatch.setattr(positions, "stable_offsets", committed)
+    monkeypatch.setattr(positions, "STALE_SECONDS", patience, raising=False)
+    if found is None:
+        with pytest.raises(LaneError, match="ends at offset 3, and was read up to 5"):
+            await positions.starts(Consumer(), [PLACE])
+    else:
+        assert await positions.starts(Consumer(), [PLACE]) == found
 
 
 async def test_nobody_is_told_ready_once_the_next_rebalance_has_begun() -> None:

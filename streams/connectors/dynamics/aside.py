@@ -34,8 +34,12 @@ class Aside:
         return list(self._rows.values())
 
     def has_room_for(self, unread: Mapping[str, CallFailed]) -> bool:
-        """Whether the rows of these records can be put aside too; else it is no matter of single records any more."""
-        return len({*self._rows, *unread}) <= ASIDE_MAX
+        """Whether the rows of these records can be put aside too; else it is no matter of single records any more.
+
+        Those that are aside need none, however many they are: several may find room at once.
+        """
+        more = unread.keys() - self._rows.keys()
+        return not more or len(self._rows) + len(more) <= ASIDE_MAX
 
     def put(self, row: Shown, error: CallFailed) -> None:
         """Until what it points to can be read."""

@@ -109,14 +109,17 @@ async def _wait(
 
 def _row_of(answer: Answer) -> WebRow | CallFailed | None:
     """The error of what may be read another time. Raises Refused for what is neither there nor missing."""
-    verdict, error = verdict_of(answer), refusal_of(answer)
+    verdict = verdict_of(answer)
     if verdict is Verdict.DONE:
         return json_object(answer)
+    error = refusal_of(answer)
     if verdict is Verdict.UNKNOWN:
         return OutcomeUnknown(told(error))
-    if verdict is Verdict.REFUSED and not says_missing(error):
+    if verdict is Verdict.NOT_YET:
+        return error
+    if not says_missing(error):
         raise error
-    return None if verdict is Verdict.REFUSED else error
+    return None
 
 
 def _is_throttled(error: CallFailed) -> bool:

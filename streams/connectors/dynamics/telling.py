@@ -101,13 +101,15 @@ class Telling:
 
     async def _related(self, rows: Sequence[Shown], priority: Priority) -> Related:
         """What they point to; waits where too many point to what can't be read."""
+        related = await self._relations.of(rows, priority)
+        if self.aside.has_room_for(related.unread):
+            return related
         waits = self._caller.waits()
-        while True:
-            related = await self._relations.of(rows, priority)
-            if self.aside.has_room_for(related.unread):
-                self._caller.well(ENDPOINT)
-                return related
+        while not self.aside.has_room_for(related.unread):
             await self._caller.wait(ENDPOINT, next(iter(related.unread.values())), waits)
+            related = await self._relations.of(rows, priority)
+        self._caller.well(ENDPOINT)
+        return related
 
     async def announce(self, commands: Sequence[ApplyCommand], links: Sequence[SourceChange]) -> None:
         """Put `linked` into the streams of records that are about to be created, so that their rows find their persons."""

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import pytest
+
+from schemas.vocabulary import DYNAMICS
+from streams.connectors.dynamics import aside
 from streams.connectors.dynamics.relations import Related
 from streams.connectors.dynamics.rows import Shown
 from streams.connectors.dynamics.telling import Telling
 from streams.connectors.journal import Entry
+from streams.connectors.rest import OutcomeUnknown
 from streams.sync.messages import Record
 from tests.connectors.journal import FakeJournal
 
@@ -25,14 +30,18 @@ class Unrelated:
         """Nothing to note."""
 
 
+class Unreadable(Unrelated):
+    """What a qualified lead became can't be read now."""
+
+    async def of(self, rows: Sequence[Shown], priority: object) -> Related:
+        return Related(unread={row.record.id: OutcomeUnknown("") for row in rows if row.standing == "qualified"})
+
+
 class Unhurried:
     """A caller that need not wait for anything."""
 
     def waits(self) -> Iterator[float]:
         return iter(())
-
-    def well(self, endpoint: str) -> None:
-        """As ever."""
 
 
 class SlowAtFirst(FakeJournal):
@@ -63,3 +72,19 @@ async def test_a_row_and_the_deletion_of_its_record_stand_in_this_order() -> Non
     [created, deleted] = [change for _, change in journal.changes]
     assert (created.kind, deleted.kind, deleted.version, deleted.person_key) == ("created", "deleted", 6, "p-1")
     assert await telling.tell([Shown(LEAD, 9, {})], [LEAD]) == 0
+
+
+async def test_what_several_put_aside_at_once_holds_up_nobody_even_where_it_is_too_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each has found room for its own row while another was writing."""
+    monkeypatch.setattr(aside, "ASIDE_MAX", 1)
+    journal = SlowAtFirst(DYNAMICS)
+    telling = Telling(journal, Unreadable(), Unhurried())
+    leads = [Record(DYNAMICS, "lead", f"00000000-0000-0000-0000-00000000000{n}") for n in (2, 3)]
+    qualified = [Shown(lead, 7, {}, standing="qualified") for lead in leads]
+    await asyncio.gather(telling.tell([Shown(LEAD, 5, {})]), *[telling.tell([row]) for row in qualified])
+    assert telling.aside.rows() == qualified
+    assert await telling.tell([Shown(LEAD, 6, {})]) == 1
+    telling._relations = Unrelated()
+    assert await telling.tell(telling.aside.rows()) == 2 and not telling.aside
