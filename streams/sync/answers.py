@@ -72,8 +72,12 @@ def _refused(fold: Fold, state: SystemState, flight: Flight) -> None:
         state.qualify = None
         state.delete = False
         other = fold.person.other(change.system)
-        if error.code in FINAL_CODES or (other.link is None and other.creating() is None):
-            fold.log_failure(change.system, error)  # for good: or what it was to be made of is no more
+        if error.code in FINAL_CODES:
+            fold.log_failure(change.system, error)
+            return
+        if other.link is None and other.creating() is None:  # what it was to be made of is no more
+            fold.open_error(change.system, error)
+            fold.close_error(change.system)
             return
         state.wish = Wish(flight.causes[0], flight.lane, "contact" if lane else "lead", flight.owner)
     elif flight.operation == "qualify":

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.vocabulary import DYNAMICS, MARKETO, SYSTEMS, System
+from streams.demo.ledger import FAILED_FOR_GOOD
 from streams.demo.oracle.facts import PersonFacts
 from streams.demo.oracle.rest import is_alike_field, value_held
 from streams.demo.oracle.sight import unseen
@@ -85,10 +86,14 @@ def _determinism(world: World, history: History) -> Iterator[str]:
 
 
 def _errors_counted(world: World, histories: dict[str, History]) -> Iterator[str]:
-    """What the batches say of open sync errors adds up to those that are open."""
+    """What the batches and the activity log say of open sync errors adds up to those that are open."""
     opened = sum(len(each.state.errors) for each in histories.values() if each.state is not None)
     if opened != world.processor.errors_counted:
         yield f"{opened} sync errors are open, {world.processor.errors_counted} were counted"
+    for each in histories.values():
+        kinds = Counter(logged.kind for logged in each.activities() if logged.code not in FAILED_FOR_GOOD)
+        if kinds["failed"] - kinds["closed"] != (0 if each.state is None else len(each.state.errors)):
+            yield f"{each.person_key}: {kinds['failed']} failures on record, {kinds['closed']} closed, and not the rest open"
 
 
 def _one_in_flight(world: World, history: History) -> Iterator[str]:

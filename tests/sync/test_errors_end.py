@@ -57,7 +57,11 @@ def test_a_refused_create_of_somebody_who_was_deleted_meanwhile_is_told_and_not_
     create = book.sync_person().command()
     book.deleted("marketo")
     book.answers(create, "refused", code="0x80040333")
-    assert (book.kinds(), book.known.errors, book.known.dynamics.wish) == (["deleted", "failed"], {}, None)
+    assert (book.kinds(), book.known.errors, book.known.dynamics.wish) == (
+        ["deleted", "failed", "closed"],
+        {},
+        None,
+    )
 
 
 @pytest.mark.parametrize("refused_first", [True, False])
