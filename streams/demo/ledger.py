@@ -25,6 +25,7 @@ class Ledger:
         self.creations: Counter[System] = Counter()
         self.opened = 0
         self.closed = 0
+        self.errors: Counter[str] = Counter()  # open by the log, by person
         self.failed_for_good = 0
         self.skipped = 0
         self.dead_letters = 0
@@ -58,9 +59,11 @@ class Ledger:
                 self.failed_for_good += 1
             case "failed":
                 self.opened += 1
+                self.errors[activity.person_key] += 1
                 self._landings.error_opened(activity.person_key)
             case "closed":
                 self.closed += 1
+                self.errors[activity.person_key] -= 1
                 self._landings.error_closed(activity.person_key)
             case "skipped":
                 self.skipped += 1

@@ -9,7 +9,7 @@ from streams.demo.audit import audit
 from streams.demo.audit.laws import quiet
 from streams.demo.ledger import Ledger
 from streams.demo.oracle.verdict import Difference, differences
-from streams.demo.resting import errors_open, read_people, receivers_in_error, unfinished
+from streams.demo.resting import errors_open, miscounted, read_people, receivers_in_error, unfinished
 from streams.demo.stage import Stage
 from streams.demo.summary import (
     DIFFERENCES_MAX,
@@ -68,25 +68,24 @@ async def report(stage: Stage, course: Course) -> Summary:
         worker_restarts=stage.fleet.restarts,
         rest=stage.between.report(course.edits),
         chaos=under_chaos,
-        differences=tuple([*_at_large(ledger, failures), *at_large, *map(str, found)][:DIFFERENCES_MAX]),
+        differences=tuple([*_at_large(ledger), *at_large, *map(str, found)][:DIFFERENCES_MAX]),
     )
 
 
 def _differences(stage: Stage, people: Mapping[str, PersonState]) -> Iterator[Difference]:
     """Between the systems and with the oracle; in the workers' state; and what must not have happened at all."""
     yield from differences(stage.world.oracle, receivers_in_error(people))
+    yield from miscounted(people, stage.ledger.errors)
     yield from unfinished(people, stage.policy)
     for complaint in [*stage.world.oracle.complaints, *stage.ledger.complaints]:
         key, _, text = complaint.partition(": ")
         yield Difference(key, "history", text)
 
 
-def _at_large(ledger: Ledger, failures: Failures) -> Iterator[str]:
+def _at_large(ledger: Ledger) -> Iterator[str]:
     """What is wrong and no single person's. The simulated systems keep to the contracts, so a dead letter is a fault."""
     for rejection in ledger.rejections:
         yield f"dead-letter: {rejection}"
-    if failures.opened - failures.closed != failures.open:
-        yield f"activity-log: {failures.opened} errors opened and {failures.closed} closed, but {failures.open} are open"
 
 
 def _collisions(ledger: Ledger) -> Collisions:

@@ -48,6 +48,14 @@ def errors_open(people: Mapping[str, PersonState]) -> int:
     return sum(len(state.errors) for state in people.values())
 
 
+def miscounted(people: Mapping[str, PersonState], logged: Mapping[str, int]) -> Iterator[Difference]:
+    """Whose open sync errors are not as many as their activity log says."""
+    for key in {*people, *logged}:
+        found = len(people[key].errors) if key in people else 0
+        if found != logged.get(key, 0):
+            yield Difference(key, "errors", f"{found} are open; by the activity log {logged.get(key, 0)}")
+
+
 def unfinished(people: Mapping[str, PersonState], policy: Policy) -> Iterator[Difference]:
     """What is in flight, or due and not under an error: at rest there is no such thing."""
     for key, state in people.items():

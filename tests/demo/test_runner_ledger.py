@@ -47,7 +47,7 @@ def test_a_request_that_fails_for_good_leaves_no_error_open(ledger: Ledger) -> N
     ledger.activity(activity("failed", 1, code="owner_unknown", system="dynamics"))
     ledger.activity(activity("failed", 2, code="too_long", system="dynamics"))
     ledger.activity(activity("closed", 3, code="too_long", system="dynamics"))
-    assert (ledger.failed_for_good, ledger.opened, ledger.closed) == (1, 1, 1)
+    assert (ledger.failed_for_good, ledger.opened, ledger.closed, ledger.errors["p-1"]) == (1, 1, 1, 0)
 
 
 def test_of_many_dead_letters_the_first_few_are_kept(ledger: Ledger) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from streams.demo.carrying import Carrying
 from streams.demo.quiet import NotQuiet, until_quiet
-from streams.demo.resting import errors_open, receivers_in_error, unfinished
+from streams.demo.resting import errors_open, miscounted, receivers_in_error, unfinished
 from streams.policy import default_policy
 from streams.sync.person import Flight, Link, PersonState, SyncError, SystemState
 from streams.sync.step import step
@@ -61,6 +61,18 @@ def test_errors_by_who_does_not_get_what_is_due() -> None:
     people = {"p-1": state, "p-2": linked_person()}
     assert receivers_in_error(people) == {"p-1": {"dynamics", "marketo"}}
     assert errors_open(people) == 2
+
+
+def test_who_has_other_errors_open_than_the_activity_log_says_is_named() -> None:
+    """Also where two such people would make the sum right."""
+    state = linked_person()
+    state.errors = {"dynamics": ERROR}
+    people = {"p-1": state, "p-2": linked_person()}
+    assert list(miscounted(people, {"p-1": 1})) == []
+    assert sorted(map(str, miscounted(people, {"p-2": 1, "p-3": 0}))) == [
+        "p-1 errors: 1 are open; by the activity log 0",
+        "p-2 errors: 0 are open; by the activity log 1",
+    ]
 
 
 def stage(**waiting: int) -> Any:
