@@ -14,9 +14,9 @@ from streams.connectors.dynamics.batch import Part
 from streams.connectors.dynamics.calling import told
 from streams.connectors.dynamics.client import DataverseClient, WebRow, json_object, says_missing
 from streams.connectors.dynamics.side_by_side import side_by_side
-from streams.connectors.dynamics.verdict import THROTTLED, Verdict, refusal_of, verdict_of
+from streams.connectors.dynamics.verdict import Verdict, is_throttled, refusal_of, verdict_of
 from streams.connectors.pacing import Priority
-from streams.connectors.rest import Answer, CallFailed, OutcomeUnknown, Refused
+from streams.connectors.rest import Answer, CallFailed, OutcomeUnknown
 
 ENDPOINT = "GET in $batch"
 PARTS_MAX = 100
@@ -67,11 +67,11 @@ async def _read(
         now = left[:PARTS_MAX]
         rows = dict(zip(now, await _read_once(client, [parts[n] for n in now], unanswered_max, priority), strict=True))
         failed = {n: row for n, row in rows.items() if isinstance(row, CallFailed) and not isinstance(row, Unread)}
-        in_vain.update(n for n, error in failed.items() if not _is_throttled(error))
+        in_vain.update(n for n, error in failed.items() if not is_throttled(error))
         given_up = {n: _given_up(error) for n, error in failed.items() if in_vain[n] >= tries_max}
         read = {n: row for n, row in rows.items() if n not in failed} | given_up
         if not read:
-            lasting = [error for error in failed.values() if not _is_throttled(error)]
+            lasting = [error for error in failed.values() if not is_throttled(error)]
             await _wait(client, lasting, waits, in_silence=tries_max < math.inf)
         found |= read
     client.caller.well(ENDPOINT)
@@ -120,11 +120,6 @@ def _row_of(answer: Answer) -> WebRow | CallFailed | None:
     if not says_missing(error):
         raise error
     return None
-
-
-def _is_throttled(error: CallFailed) -> bool:
-    """The batch has heeded that, with the time that Dataverse asked for."""
-    return isinstance(error, Refused) and error.status == THROTTLED
 
 
 def _given_up(error: CallFailed) -> CallFailed:

@@ -65,6 +65,11 @@ def is_forbidden(error: CallFailed) -> bool:
     return isinstance(error, Refused) and error.status == FORBIDDEN
 
 
+def is_throttled(error: CallFailed | None) -> bool:
+    """Whether it is a 429: whoever carries a batch has heeded that, with the time that Dataverse asked for."""
+    return isinstance(error, Refused) and error.status == THROTTLED
+
+
 def retry_after_seconds(answer: Answer, default: float = RETRY_AFTER_SECONDS) -> float:
     """How long Dataverse asks to be left alone."""
     try:

@@ -13,9 +13,9 @@ from typing import Any, Literal
 from streams.connectors.dynamics.batch import Part
 from streams.connectors.dynamics.client import REPRESENTATION, DataverseClient, WebRow
 from streams.connectors.dynamics.side_by_side import side_by_side
-from streams.connectors.dynamics.verdict import THROTTLED, Verdict, refusal_of, verdict_of
+from streams.connectors.dynamics.verdict import Verdict, is_throttled, refusal_of, verdict_of
 from streams.connectors.pacing import Priority
-from streams.connectors.rest import Answer, CallFailed, OutcomeUnknown, Refused
+from streams.connectors.rest import Answer, CallFailed, OutcomeUnknown
 
 ENDPOINT = "PATCH in $batch"
 DUPLICATE_RULE = "0x80040333"
@@ -75,18 +75,15 @@ class Writes:
     async def pause(self, written: Sequence[Written]) -> None:
         """Wait, where some could not be carried out just now, or have been in vain again and again."""
         self._rounds += 1
-        passing = [each.error for each in written if each.fate in ("not_yet", "unknown") and not _is_throttled(each)]
+        passing = [
+            each.error for each in written if each.fate in ("not_yet", "unknown") and not is_throttled(each.error)
+        ]
         changed = [each.error for each in written if each.fate == "condition" and self._rounds > ROUNDS_AT_ONCE]
         errors = [self._unanswered, *passing, *changed] if written else []
         if error := next(filter(None, errors), None):
             await self._client.caller.wait(ENDPOINT, error, self._waits)
         else:
             self._client.caller.well(ENDPOINT)
-
-
-def _is_throttled(written: Written) -> bool:
-    """The batch has heeded that, with the time that Dataverse asked for."""
-    return isinstance(written.error, Refused) and written.error.status == THROTTLED
 
 
 def _written(reply: Answer) -> Written:
