@@ -12,7 +12,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -25,6 +24,7 @@ from streams import cloudevents
 from streams.codec import encode
 from streams.connectors.known import KnownRecord, KnownRecords
 from streams.connectors.progress import Place, Progress
+from streams.connectors.times import rfc3339
 from streams.lane.markers import heed_markers
 from streams.settings import Settings
 from streams.sync.messages import ApplyResult, SourceChange
@@ -185,8 +185,7 @@ class Journal:
         """A refusal brings no row that shows a time, and who looks into it wants to know when it was."""
         if result.answer != "refused" or result.time is not None:
             return result
-        at = datetime.fromtimestamp(int(self._now()), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return msgspec.structs.replace(result, time=at)
+        return msgspec.structs.replace(result, time=rfc3339(self._now()))
 
 
 def group_of(settings: Settings, system: System) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, get_args
 
@@ -27,6 +26,7 @@ from streams.connectors.marketo.sending import Rounds
 from streams.connectors.metrics import ConnectorMetrics
 from streams.connectors.pacing import Priority
 from streams.connectors.rest import Refused
+from streams.connectors.times import rfc3339
 from streams.settings import SettingsError
 from streams.sync.messages import Activity
 
@@ -118,7 +118,7 @@ class ActivityLane:
         if told is None:
             return
         left = {each.activity_id: entry for each in activities if (entry := self._entry(each, told)) is not None}
-        probe = probe_of(told, _time(self._now()))
+        probe = probe_of(told, rfc3339(self._now()))
         takes_entries = partial(self._client.takes_activities, probe, Priority.BACKGROUND)
         rounds, is_doubtful = Rounds(self._add, takes_entries, self._patience), maybe_done
         while left:
@@ -148,7 +148,7 @@ class ActivityLane:
 
     async def _leave_out_written(self, left: dict[str, Json], type_id: int, maybe_done: bool) -> None:
         """Those that stand in the log already. It is in the order of what the entries tell of, which may be long ago."""
-        tried = _time(self._now() - (FORMER_SECONDS if maybe_done else SKEW_SECONDS))
+        tried = rfc3339(self._now() - (FORMER_SECONDS if maybe_done else SKEW_SECONDS))
         since = min(tried, *(str(each["activityDate"]) for each in left.values()))
         token = await self._client.paging_token(since, Priority.BACKGROUND)
         leads = sorted({str(entry["leadId"]) for entry in left.values()})
@@ -171,7 +171,7 @@ class ActivityLane:
         if record is None:
             self.skipped += 1
             return None
-        return entry_of(activity, record.record.id, told, _time(self._now()))
+        return entry_of(activity, record.record.id, told, rfc3339(self._now()))
 
     def _wanted(self, records: Sequence[Any]) -> list[Activity]:
         wanted: list[Activity] = []
@@ -209,7 +209,3 @@ class ActivityLane:
 
     def _is_maybe_done(self, record: Any) -> bool:
         return bool(record.offset < self._may_be_done.get(TopicPartition(record.topic, record.partition), 0))
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

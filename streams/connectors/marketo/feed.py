@@ -16,7 +16,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
@@ -37,6 +37,7 @@ from streams.connectors.marketo.writes import split_open
 from streams.connectors.metrics import ConnectorMetrics
 from streams.connectors.options import Options
 from streams.connectors.pacing import Priority
+from streams.connectors.times import rfc3339
 from streams.settings import SettingsError
 from streams.sync.collision import seconds_of
 
@@ -237,7 +238,7 @@ class Feed:
     ) -> Checkpoint:
         return Checkpoint(
             system=MARKETO,
-            positions={**positions, READ_AT: _time(self._now())},
+            positions={**positions, READ_AT: rfc3339(self._now())},
             version=version,
             recent=recent,
             held=tuple(msgspec.json.encode(each).decode() for each in held),
@@ -249,14 +250,14 @@ class Feed:
                 "this connector never ran: run `leadsync bootstrap`, which links who is there already, or start it with "
                 "--start-from now or --start-from beginning"
             )
-        return _time(self._now()) if self._options.start_from == "now" else "1970-01-01T00:00:00Z"
+        return rfc3339(self._now()) if self._options.start_from == "now" else "1970-01-01T00:00:00Z"
 
     def _refuse_a_gap(self, checkpoint: Checkpoint) -> None:
         seconds = read_at(checkpoint)
         if seconds is None or seconds > self._now() - GAP_SECONDS:
             return
         raise SettingsError(
-            f"Marketo's feeds were last read at {_time(seconds)}, and it keeps changes for 90 days only: run `leadsync bootstrap`"
+            f"Marketo's feeds were last read at {rfc3339(seconds)}, and it keeps changes for 90 days only: run `leadsync bootstrap`"
         )
 
 
@@ -273,7 +274,3 @@ def read_at(checkpoint: Checkpoint | None) -> float | None:
     """When the positions of a checkpoint were read, in seconds since the epoch; None where it does not say."""
     time = None if checkpoint is None else checkpoint.positions.get(READ_AT)
     return None if time is None else datetime.fromisoformat(time).timestamp()
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -18,7 +18,6 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -43,6 +42,7 @@ from streams.connectors.marketo.flow_step import DEFINITION, STATUS, choices, co
 from streams.connectors.marketo.persons_now import PersonsOf
 from streams.connectors.options import Options
 from streams.connectors.settings import LOOPBACK
+from streams.connectors.times import rfc3339
 from streams.health import listening
 from streams.sync.messages import SourceChange
 
@@ -165,7 +165,7 @@ class SyncPersonServer:
 
     async def _take(self, people: Sequence[Asked]) -> bool:
         """Whether it is on Kafka. A write that has begun is never broken off."""
-        at = datetime.fromtimestamp(self._now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        at = rfc3339(self._now())
         known = self._journal.known
         people = await self._looked_up(people)
         changes = [StreamChange(each.lead_id, _readable(requested(each, known, at))) for each in people]

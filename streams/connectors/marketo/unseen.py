@@ -7,7 +7,6 @@ by a program since then too, is the one. (Design, "Creation, links, conversion, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from schemas.identity import person_key_of
@@ -17,6 +16,7 @@ from streams.connectors.marketo.changes import is_told
 from streams.connectors.marketo.client import LEAD_IDS_MAX, MarketoClient, batches
 from streams.connectors.marketo.names import NEW_LEAD
 from streams.connectors.pacing import Priority
+from streams.connectors.times import rfc3339
 from streams.sync.messages import ApplyCommand
 
 SKEW_SECONDS = 60.0
@@ -48,7 +48,7 @@ class Unseen:
         wanted = {name: command for command, _ in creates if (name := _name(command.fields or {}))}
         if not wanted:
             return []
-        token = await self._client.paging_token(_time(min(since for _, since in creates)), priority)
+        token = await self._client.paging_token(rfc3339(min(since for _, since in creates)), priority)
         deleted = {
             str(each["leadId"]): name
             for each in await self._pages(token, None, priority)
@@ -102,7 +102,3 @@ def _name(fields: Mapping[str, object]) -> str:
 
 def _spelled(name: object) -> str:
     return " ".join(str(name or "").split()).casefold()
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
