@@ -8,8 +8,9 @@ from streams.simulators.marketo import tokens
 from streams.simulators.marketo.activities import DELETE_LEAD, NEW_LEAD, ActivityLog
 
 
-def checkpoint(changes: str, ends: str) -> bytes:
-    return Checkpoint(system="marketo", positions={"changes": changes, "ends": ends}).model_dump_json().encode()
+def checkpoint(changes: str, ends: str, *held: str) -> bytes:
+    positions = {"changes": changes, "ends": ends}
+    return Checkpoint(system="marketo", positions=positions, held=held).model_dump_json().encode()
 
 
 def test_what_was_read_and_not_put_on_kafka_is_not_told() -> None:
@@ -32,3 +33,14 @@ def test_a_feed_of_which_nothing_was_told_stands_before_everything() -> None:
     assert standing.has_told_all(log)
     log.add(NEW_LEAD, 775, 1.0)
     assert not standing.has_told_all(log)
+
+
+def test_what_was_read_and_waits_to_be_told_is_not_told() -> None:
+    """A new person whose row is too young waits in the checkpoint, which stands behind them."""
+    log, standing = ActivityLog(), Standing()
+    log.add(NEW_LEAD, 775, 1.0)
+    after = tokens.written("position", 2), tokens.written("rested", 2)
+    standing.heard(checkpoint(*after, "an entry"))
+    assert not standing.has_told_all(log)
+    standing.heard(checkpoint(*after))
+    assert standing.has_told_all(log)

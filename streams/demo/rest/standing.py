@@ -15,16 +15,17 @@ class Standing:
 
     def __init__(self) -> None:
         self._positions: dict[str, str] = {}
+        self._held = 0
 
     def heard(self, body: bytes) -> None:
         """A connector has told something, up to these positions."""
         checkpoint = Checkpoint.model_validate_json(body)
         if checkpoint.system == MARKETO:
-            self._positions = dict(checkpoint.positions)
+            self._positions, self._held = dict(checkpoint.positions), len(checkpoint.held)
 
     def has_told_all(self, log: ActivityLog) -> bool:
-        """Whether everything that the feeds show stands before these positions."""
-        return all(log.last_of(kind) < self._after(feed) for feed, kinds in TYPES_OF_FEED.items() for kind in kinds)
+        """Whether everything that the feeds show stands before these positions, and nothing of it is held to be told later."""
+        return not self._held and all(log.last_of(kind) < self._after(feed) for feed, kinds in TYPES_OF_FEED.items() for kind in kinds)
 
     def _after(self, feed: str) -> int:
         """The position after what was told; a feed of which nothing was told yet stands at a time, before everything."""
