@@ -100,11 +100,17 @@ class Feed:
         """From a position to the end, which is then the new one."""
         told = 0
         link = position.link or start_link(columns)
+        reading = None if position.first is None else self._full_read(columns, ours_only=True)
         while True:
             page = await self._client.page(link, prefer=PREFER)
             rows, deleted = self._sorted(page, columns)
             first, position = position.first, _after(page, columns, position)
             news = bool(rows or deleted or first or page.next_link)
+            if reading is not None:
+                reading.saw(rows)
+                if page.next_link is None:  # before the position says that the first reading is over
+                    await reading.tell_absent()
+                    told += reading.told
             told += await self._move_on(columns, position, news, rows, deleted, only_learn=first == "learn")
             if page.next_link is None:
                 return told
@@ -114,7 +120,7 @@ class Feed:
         """From the beginning, compared with what is known. What ends it early begins it anew: the old position stands until its end."""
         told = tries = 0
         while True:
-            reading = FullRead(self._client, self._organisation, self._telling, self._journal, columns)
+            reading = self._full_read(columns)
             tries += 1
             try:
                 await self._compare(columns, reading)
@@ -126,6 +132,9 @@ class Feed:
             told += reading.told
             self._organisation.ask_again()
             columns = (await self._organisation.columns())[columns.kind]
+
+    def _full_read(self, columns: Columns, *, ours_only: bool = False) -> FullRead:
+        return FullRead(self._client, self._organisation, self._telling, self._journal, columns, ours_only=ours_only)
 
     async def _compare(self, columns: Columns, reading: FullRead) -> None:
         link = start_link(columns)

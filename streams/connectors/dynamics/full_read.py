@@ -1,7 +1,7 @@
 """Everything read again, and compared with what is known: only real differences become changes, absent records deletions.
 
 Only a record that was known, and told, before the reading began can be absent from it: what was created meanwhile, or is
-only announced, is not missing. Before a deletion is told, the record is asked for by its id. What can't be read by that either
+only announced, is not missing. That holds for a first reading too, which shows no deletions: we may have created before it. Before a deletion is told, the record is asked for by its id. What can't be read by that either
 (it was given to another business unit, perhaps) is not deleted.
 """
 
@@ -30,7 +30,10 @@ ROUNDS_MAX = 8
 
 
 class FullRead:
-    """One reading of an entity set. `take` each page, then `tell_absent`. `told`: how many changes that made."""
+    """One reading of an entity set. `take` each page, or tell what it `saw`; then `tell_absent`. `told`: how many changes that made.
+
+    `ours_only`: of what we created ourselves, the one thing that can have gone before a first reading.
+    """
 
     def __init__(
         self,
@@ -39,6 +42,8 @@ class FullRead:
         telling: Telling,
         journal: Journal,
         columns: Columns,
+        *,
+        ours_only: bool = False,
     ) -> None:
         self._client, self._organisation, self._telling, self._columns = client, organisation, telling, columns
         self._journal = journal
@@ -47,12 +52,17 @@ class FullRead:
             known.record.id: None
             for known in journal.known
             if known.record.type == columns.kind and known.state != "deleted" and known.version > 0
+            if known.key is not None or not ours_only
         }
+
+    def saw(self, rows: Sequence[Shown]) -> None:
+        """These are not absent."""
+        for row in rows:
+            self._missing.pop(row.record.id, None)
 
     async def take(self, rows: Sequence[Shown], deleted: Sequence[Record]) -> None:
         """One page."""
-        for row in rows:
-            self._missing.pop(row.record.id, None)
+        self.saw(rows)
         self.told += await self._telling.tell(rows, deleted)
 
     async def tell_absent(self) -> None:

@@ -25,7 +25,9 @@ class Standing:
 
     def has_told_all(self, log: ActivityLog) -> bool:
         """Whether everything that the feeds show stands before these positions, and nothing of it is held to be told later."""
-        return not self._held and all(log.last_of(kind) < self._after(feed) for feed, kinds in TYPES_OF_FEED.items() for kind in kinds)
+        return not self._held and all(
+            log.last_of(kind) < self._after(feed) for feed, kinds in TYPES_OF_FEED.items() for kind in kinds
+        )
 
     def _after(self, feed: str) -> int:
         """The position after what was told; a feed of which nothing was told yet stands at a time, before everything."""

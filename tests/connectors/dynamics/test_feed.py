@@ -19,7 +19,7 @@ from streams.policy.files import default_policy_text, default_rule_texts
 from streams.policy.reading import read_policy
 from streams.settings import SettingsError
 from streams.sync.messages import Record
-from tests.connectors.dynamics.scene import BEGINNING, PACE, SAM, SECRET, scene, update
+from tests.connectors.dynamics.scene import BEGINNING, PACE, SAM, SECRET, create, scene, update
 
 
 def small_pages(monkeypatch: pytest.MonkeyPatch, rows: int = 3) -> None:
@@ -112,6 +112,23 @@ async def test_a_first_reading_whose_link_has_expired_begins_anew(
         await made.restart()
         told = await made.read()
         assert [change.kind for change in told] == (["deleted"] if start_from == "beginning" else [])
+
+
+@pytest.mark.parametrize("start_from", ["beginning", "now"])
+async def test_what_we_created_and_somebody_deleted_before_the_first_reading_is_told_as_deleted(
+    start_from: str,
+) -> None:
+    """A first reading shows whoever is there, and no deletions."""
+    async with scene() as made:
+        there = made.lead()
+        made.options = replace(BEGINNING, start_from=start_from)
+        await made.start()
+        command = create()
+        await made.apply(command)
+        made.delete(made.held(command.record.id))
+        told = [(change.kind, change.record.id) for change in await made.read()]
+        assert told == [("deleted", command.record.id), *([("created", there.id)] if start_from == "beginning" else [])]
+        assert await made.read() == []
 
 
 async def test_starting_now_tells_nothing_but_learns_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
