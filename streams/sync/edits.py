@@ -235,6 +235,7 @@ def land_field(
     side, there = field.side(system), field.other(system)
     if is_default and there.edit is None:
         there.edit = sent
+        note_unstated(fold, (name,), system)  # it was filled in because the source of a one-way field holds nothing
     side.held = sent.value
     if system == DYNAMICS:
         field.held_since = ()  # whatever shows in a contact was entered after it

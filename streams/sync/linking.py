@@ -225,12 +225,12 @@ def _fold_first_contact_row(fold: Fold, conversion: Conversion) -> None:
             entered = conversion.lead_was_read and rule is not None and rule.direction == "both"
             edits.fold_edit(fold, DYNAMICS, name, edits.new_edit(fold, DYNAMICS, value, weak=filled_in and not entered))
             continue
-        field, sent = edits.moving_field(fold, name), conversion.void.get(name)
+        moving, sent = fold.person.moving.get(name), conversion.void.get(name)
         if sent is not None and sent.value == value:
             # It landed on the lead, for the contact was made of it: what it settled there stays settled.
             edits.land_field(fold, DYNAMICS, name, sent, created=False, record_type="lead")
-        elif value in field.held_since:
-            edits.hold(field, DYNAMICS, value)
+        elif moving is not None and value in moving.held_since:
+            edits.hold(moving, DYNAMICS, value)
         else:
             edits.fold_edit(fold, DYNAMICS, name, edits.new_edit(fold, DYNAMICS, value))
 

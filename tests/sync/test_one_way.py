@@ -93,6 +93,28 @@ def test_a_source_that_states_what_the_receiving_record_holds_is_right_from_then
     assert lead_scores(book, 11).command().fields == {"mkt_score": 10}
 
 
+def test_the_default_that_a_new_lead_got_does_not_undo_what_is_entered_there() -> None:
+    """It was filled in because the source holds nothing: only a value that is stated there is right."""
+    book = Playbook(small_policy("one-way", {"topic": {"direction": "to_dynamics"}})).linked_lead()
+    row = {"firstname": "Ada", "lastname": "Lovelace", "revision": 1}
+    for topic in ("Engines", None, "Looms"):
+        assert book.dynamics(**row, subject=topic).out == []
+    assert book.of_kind("overwritten") == []
+    sent = book.marketo(topic="Weaving").to("dynamics")
+    assert (sent.fields, sent.expected) == ({"subject": "Weaving"}, {"subject": "Looms"})
+
+
+@pytest.mark.parametrize("score", [12, None])
+def test_what_a_contacts_first_row_shows_on_the_receiving_side_stands_while_the_source_has_stated_nothing(
+    score: int | None,
+) -> None:
+    """It was entered in the lead just before that was qualified; what the lead held until then is not the source's word."""
+    book = lead_scores(scored(None), 10, firstname="Ada", revision=1).qualified()
+    book.contact(firstname="Ada", lastname="Lovelace", mkt_score=score)
+    assert (book.to("dynamics").fields, book.of_kind("overwritten")) == ({}, [])
+    assert book.known.at_rest["score"] == score
+
+
 @pytest.mark.parametrize("direction", ["to_dynamics", "to_marketo"])
 def test_what_the_receiving_system_rewrites_on_save_is_not_sent_again_and_again(direction: str) -> None:
     """Its source is right, and the receiver keeps its own: an error says so, until somebody edits the source, or a retry."""
