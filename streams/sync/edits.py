@@ -93,9 +93,8 @@ def fold_edit(fold: Fold, system: System, name: str, edit: Edit) -> None:
 
 
 def _still_holds_nothing(fold: Fold, system: System, name: str) -> None:
-    """The source of a one-way field shows it empty, which is no news; where the policy makes it go both ways since, it gets the value."""
-    rule = fold.policy.fields.get(name)
-    if rule is not None and rule.direction == "both":
+    """The source of a one-way field shows it empty, which is no news; where the policy makes it no such source since, it gets the value."""
+    if name in fold.policy.fields and name not in fold.policy.received[other_system(system)]:
         only_hold(fold, system, name, None)
 
 

@@ -245,3 +245,13 @@ def test_a_source_that_has_stated_nothing_empties_nothing_when_the_policy_change
         assert book.dynamics(**row, jobtitle=None, telephone1="1").command().fields == {"jobTitle": None}
     else:
         assert book.dynamics(**row, jobtitle=None, telephone1="2").out == []
+
+
+def test_a_source_that_has_stated_nothing_is_known_to_be_empty_when_the_policy_makes_it_the_receiving_side() -> None:
+    """Expected to hold the other one's value, it answered each command with the same conflict, without end."""
+    book = Playbook(small_policy("one-way", {"job_title": {"direction": "to_marketo"}})).linked_lead(jobTitle="Clerk")
+    book.policy = small_policy("changed", {"job_title": {"direction": "to_dynamics"}})
+    row = book.row(firstname="Ada", lastname="Lovelace", jobtitle=None, revision=1)
+    sent = book.answers(book.marketo(jobTitle="Cto").command(), "conflict", row=row).command()
+    assert (sent.fields, sent.expected) == ({"jobtitle": "Cto"}, {"jobtitle": None})
+    assert (book.lands(sent).out, book.known.at_rest["job_title"]) == ([], "Cto")
