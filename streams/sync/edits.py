@@ -33,8 +33,9 @@ def moving_field(fold: Fold, name: str) -> MovingField:
     """The field, taken from rest if it was at rest."""
     moving = fold.person.moving.get(name)
     if moving is None:
-        value = fold.person.at_rest.get(name)
-        moving = fold.person.moving[name] = MovingField(value, FieldSide(value), FieldSide(value))
+        value, untold = fold.person.at_rest.get(name), name not in fold.person.at_rest
+        sides = FieldSide(value, untold=untold), FieldSide(value, untold=untold)
+        moving = fold.person.moving[name] = MovingField(value, *sides)
     return moving
 
 
@@ -43,7 +44,7 @@ def hold(field: MovingField, system: System, value: Value) -> None:
     side = field.side(system)
     if system == DYNAMICS and side.held != value and side.held not in field.held_since:
         field.held_since = (*field.held_since, side.held)[-VALUES_HELD_MAX:]
-    side.held = value
+    side.tell(value)
 
 
 def new_edit(fold: Fold, system: System, value: Value, weak: bool = False, rewrites: int = 0) -> Edit:
@@ -84,7 +85,7 @@ def fold_edit(fold: Fold, system: System, name: str, edit: Edit) -> None:
     side.in_sight = there.edit is not None and (there.delivered or seen_before or _is_left_in_error(fold, system))
     there.in_sight = False
     if known is UNKNOWN:
-        side.held = edit.value  # what it held before is not known to have been empty
+        side.tell(edit.value)  # what it held before is not known to have been empty
     else:
         hold(field, system, edit.value)
     side.edit, side.delivered = edit, False
@@ -102,7 +103,7 @@ def only_hold(fold: Fold, system: System, name: str, value: Value) -> None:
     """A record holds a value that nobody entered: the other system's stands, and is checked like any edit of it."""
     field = moving_field(fold, name)
     side, there = field.side(system), field.other(system)
-    side.held = value
+    side.tell(value)
     if value != field.base and side.edit is None and there.edit is None:
         there.edit = new_edit(fold, other_system(system), field.base, weak=True)
 
@@ -216,7 +217,7 @@ def land(fold: Fold, system: System, flight: Flight, record_type: RecordType | N
 def _land_empty(fold: Fold, system: System, name: str, record_type: RecordType | None) -> None:
     """A new record holds nothing where its create carried nothing; an edit that emptied the field has come with that."""
     field = fold.person.moving[name]
-    field.side(system).held = None
+    field.side(system).tell(None)
     emptied = field.other(system).edit
     if emptied is not None and emptied.value is None:
         land_field(fold, system, name, emptied, created=True, record_type=record_type)
@@ -235,7 +236,7 @@ def land_field(
     if is_default and there.edit is None:
         there.edit = sent
         note_unstated(fold, (name,), system)  # it was filled in because the source of a one-way field holds nothing
-    side.held = sent.value
+    side.tell(sent.value)
     if system == DYNAMICS:
         field.held_since = ()  # whatever shows in a contact was entered after it
     if not sent.is_same(there.edit):

@@ -160,17 +160,19 @@ def all_held(fold: Fold) -> Mapping[str, Value]:
 def _left_unchanged(fold: Fold, landed: Flight) -> dict[str, Value]:
     """Fields whose value our write to Marketo did not change, though it sent another: blocked there, or rewritten on save.
 
-    Marketo's feed lists everything that a write changes, and lists nothing of these.
+    Marketo's feed lists everything that a write changes, and lists nothing of these. Nor does it list a value that was there
+    already, which it may have been where nobody has told what Marketo holds: the policy may have had no such field until now.
     """
     change = fold.change
     is_the_write = change.system == MARKETO and change.revision == landed.revision and edits.is_our_own(fold)
     if not is_the_write or change.kind != "updated" or change.scope != "partial":
         return {}
-    listed, held = change.fields or {}, edits.held_value
+    listed, held, moving = change.fields or {}, edits.held_value, fold.person.moving
+    told = [name for name in landed.fields if name not in moving or not moving[name].marketo.untold]
     return {
         name: value  # type: ignore[misc]  # a value, if it is not unknown
-        for name, sent in landed.fields.items()
-        if name not in listed and (value := held(fold, MARKETO, name)) not in (edits.UNKNOWN, sent.value)
+        for name in told
+        if name not in listed and (value := held(fold, MARKETO, name)) not in (edits.UNKNOWN, landed.fields[name].value)
     }
 
 

@@ -162,7 +162,7 @@ def tell_marketo_again(fold: Fold) -> None:
         value = fold.person.at_rest.get(rule.name) if rule.computed is not None else None
         if value is not None and rule.name not in fold.person.moving:
             edit = Edit(fold.change.change_id, value, DYNAMICS, fold.change.time, weak=True)
-            fold.person.moving[rule.name] = MovingField(None, FieldSide(None), FieldSide(value, edit))
+            fold.person.moving[rule.name] = MovingField(None, FieldSide(None, untold=True), FieldSide(value, edit))
 
 
 def fold_first_row(fold: Fold, state: SystemState, link: Link) -> None:

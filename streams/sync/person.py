@@ -54,6 +54,11 @@ class FieldSide(Struct, array_like=True, gc=False):
     edit: Edit | None = None
     in_sight: bool = False  # the edit was made in sight of the other system's latest edit
     delivered: bool = False  # the edit has landed on the other record
+    untold: bool = False  # nobody has said what it holds; it is taken for empty
+
+    def tell(self, value: Value) -> None:
+        """The record holds this."""
+        self.held, self.untold = value, False
 
 
 class MovingField(Struct, array_like=True, gc=False):
@@ -253,8 +258,8 @@ def _fork_field(field: MovingField) -> MovingField:
     marketo, dynamics = field.marketo, field.dynamics
     return MovingField(
         field.base,
-        FieldSide(marketo.held, marketo.edit, marketo.in_sight, marketo.delivered),
-        FieldSide(dynamics.held, dynamics.edit, dynamics.in_sight, dynamics.delivered),
+        FieldSide(marketo.held, marketo.edit, marketo.in_sight, marketo.delivered, marketo.untold),
+        FieldSide(dynamics.held, dynamics.edit, dynamics.in_sight, dynamics.delivered, dynamics.untold),
         field.held_since,
         field.collision,
         field.stopped,

@@ -103,7 +103,7 @@ def test_what_a_lead_refused_is_sent_to_the_contact_that_it_became() -> None:
 
 
 def test_a_value_that_was_rewritten_is_no_error_when_both_records_are_gone() -> None:
-    book = Playbook().linked_lead()
+    book = Playbook().linked_lead(jobTitle="Clerk")
     update = book.dynamics(jobtitle="Cto", lastname="Lovelace").command()
     book.marketo(who=OURSELVES, revision=update.revision, firstName="Ada")
     book.lands(book.deleted("dynamics").command())

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from schemas.vocabulary import OURSELVES
+from streams.policy import default_policy
 from streams.sync.messages import Record
+from streams.sync.policy import compiled
 from tests.sync.playbook import CONTACT_ID, MARKETO_ID, Playbook
 
 CONTACT = Record("dynamics", "contact", CONTACT_ID)
@@ -188,6 +190,21 @@ def test_what_marketo_kept_is_no_error_where_somebody_has_edited_the_field_since
     again = book.marketo(who=OURSELVES, revision=command.revision).to("marketo")
     assert again.fields == {"phone": "3"}
     assert book.known.errors == {}
+
+
+def test_what_marketo_may_have_held_all_along_is_no_error_in_a_field_that_the_policy_is_new_to() -> None:
+    """Nobody had told its value: the feed lists nothing of a write of what was there. From then on it is known."""
+    shipped = default_policy()
+    fewer = {name: rule for name, rule in shipped.fields.items() if name != "phone"}
+    book = Playbook(compiled("fewer", fewer, shipped.rules)).linked_lead(city="a")
+    book.policy = shipped
+    command = book.dynamics(telephone1="1", address1_city="a", lastname="Lovelace", revision=1).to("marketo")
+    assert command.fields == {"phone": "1"}
+    book.marketo(who=OURSELVES, revision=command.revision)
+    assert (book.out, book.known.errors, book.known.moving, book.known.at_rest["phone"]) == ([], {}, {}, "1")
+    command = book.dynamics(telephone1="2", address1_city="a", lastname="Lovelace", revision=1).to("marketo")
+    book.marketo(who=OURSELVES, revision=command.revision)
+    assert list(book.known.errors) == ["rewriting/phone"]
 
 
 @pytest.mark.parametrize("answer", ["conflict", "superseded", "created"])
