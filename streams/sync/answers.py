@@ -21,10 +21,11 @@ def on_answered(fold: Fold) -> None:
     """Fold a result."""
     state = fold.person.system(fold.change.system)
     flight = state.flight
-    if flight is not None and flight.command_id == fold.change.command_id:
+    is_of_it = flight is not None and flight.command_id == fold.change.command_id
+    if flight is not None and is_of_it:
         _to_the_command_in_flight(fold, state, flight)
     if fold.change.fields is not None and fold.change.record is not None and fold.change.answer != "linked":
-        records.on_shown(fold)
+        records.on_shown(fold, contradicts=is_of_it and fold.change.answer == "conflict")
 
 
 def _to_the_command_in_flight(fold: Fold, state: SystemState, flight: Flight) -> None:

@@ -36,8 +36,12 @@ from streams.sync.person import (
 BY_US = (None, OURSELVES)
 
 
-def on_shown(fold: Fold) -> None:
-    """A `created` or `updated`, or the row that a result brings."""
+def on_shown(fold: Fold, *, contradicts: bool = False) -> None:
+    """A `created` or `updated`, or the row that a result brings.
+
+    `contradicts`: what was expected of the record. So it is folded where a row of its version was, too: the policy may have got
+    fields since.
+    """
     change, state = fold.change, fold.person.system(fold.change.system)
     record = change.record
     assert record is not None
@@ -49,7 +53,7 @@ def on_shown(fold: Fold) -> None:
         settle_all(fold)  # under the lead's filter still (domain, 1.5, qualify)
     link, creating = state.link, state.creating()
     if link is not None and link.id == record.id:
-        if is_repeat(link, change.version, change.time):
+        if is_repeat(link, change.version, change.time) and not (contradicts and change.version == link.version):
             fold.effect = "repeat"
         else:
             _fold_news(fold, state, link)

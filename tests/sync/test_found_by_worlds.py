@@ -192,6 +192,21 @@ def test_what_marketo_kept_is_no_error_where_somebody_has_edited_the_field_since
     assert book.known.errors == {}
 
 
+def test_a_conflict_says_what_a_lead_holds_in_a_field_that_the_policy_is_new_to() -> None:
+    """Its row was folded before there was the field; passed over as a repeat, each conflict would lead to the next one."""
+    shipped = default_policy()
+    fewer = {name: rule for name, rule in shipped.fields.items() if name != "phone"}
+    book = Playbook(compiled("fewer", fewer, shipped.rules)).linked_lead(city="a")
+    row = {"telephone1": "1", "address1_city": "a", "lastname": "Lovelace", "revision": 1}
+    book.dynamics(**row, version=7)
+    book.policy = shipped
+    sent = book.answers(book.marketo(phone="2").command(), "conflict", row=book.row(**row, version=7)).command()
+    assert (sent.fields, sent.expected) == ({"telephone1": "2"}, {"telephone1": "1"})
+    assert [(each.winner, each.dynamics.value) for each in book.of_kind("collision") if each.dynamics] == [
+        ("marketo", "1")
+    ]
+
+
 def test_what_marketo_may_have_held_all_along_is_no_error_in_a_field_that_the_policy_is_new_to() -> None:
     """Nobody had told its value: the feed lists nothing of a write of what was there. From then on it is known."""
     shipped = default_policy()
