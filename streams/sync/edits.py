@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from schemas.limits import REWRITES_MAX, VALUES_HELD_MAX
-from schemas.vocabulary import DYNAMICS, MARKETO, OURSELVES, RecordType, System
+from schemas.vocabulary import DYNAMICS, MARKETO, OURSELVES, SYSTEMS, RecordType, System
 from streams.sync.collision import settle
 from streams.sync.messages import Value
 from streams.sync.outcome import Fold
@@ -33,9 +33,12 @@ def moving_field(fold: Fold, name: str) -> MovingField:
     """The field, taken from rest if it was at rest."""
     moving = fold.person.moving.get(name)
     if moving is None:
-        value, untold = fold.person.at_rest.get(name), name not in fold.person.at_rest
-        sides = FieldSide(value, untold=untold), FieldSide(value, untold=untold)
-        moving = fold.person.moving[name] = MovingField(value, *sides)
+        at_rest, unstated = fold.person.at_rest, fold.person.unstated
+        value = at_rest.get(name)
+        marketo, dynamics = (
+            FieldSide(value, untold=name not in at_rest or f"{each}/{name}" in unstated) for each in SYSTEMS
+        )
+        moving = fold.person.moving[name] = MovingField(value, marketo, dynamics)
     return moving
 
 

@@ -54,7 +54,7 @@ class FieldSide(Struct, array_like=True, gc=False):
     edit: Edit | None = None
     in_sight: bool = False  # the edit was made in sight of the other system's latest edit
     delivered: bool = False  # the edit has landed on the other record
-    untold: bool = False  # nobody has said what it holds; it is taken for empty
+    untold: bool = False  # nobody has said what it holds: `held` is a guess
 
     def tell(self, value: Value) -> None:
         """The record holds this."""

@@ -255,3 +255,13 @@ def test_a_source_that_has_stated_nothing_is_known_to_be_empty_when_the_policy_m
     sent = book.answers(book.marketo(jobTitle="Cto").command(), "conflict", row=row).command()
     assert (sent.fields, sent.expected) == ({"jobtitle": "Cto"}, {"jobtitle": None})
     assert (book.lands(sent).out, book.known.at_rest["job_title"]) == ([], "Cto")
+
+
+def test_a_field_that_marketo_never_stated_is_cleared_without_an_error_when_the_policy_makes_it_go_both_ways() -> None:
+    """It was empty there all along: the feed lists nothing of the write."""
+    book = lead_scores(scored(None), 10)
+    book.policy = small_policy("changed", {"score": {"direction": "both"}})
+    sent = lead_scores(book, None).command()
+    assert sent.fields == {"leadScore": None}
+    book.marketo(who=OURSELVES, revision=sent.revision)
+    assert (book.out, book.known.errors, book.known.at_rest["score"]) == ([], {}, None)
