@@ -306,6 +306,32 @@ async def test_where_everything_is_forbidden_the_lane_waits(monkeypatch: pytest.
         assert {held.values["jobtitle"] for held in leads} == {"CTO"} and made.clients[0].trouble is None
 
 
+async def test_what_waits_is_tried_again_while_a_lane_waits_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else makes that room: whom the lane has in hand must not hold up those whom it has not."""
+    monkeypatch.setattr(waiting, "WAITING_MAX", 2)
+    async with scene() as made:
+        lead, *contacts = made.lead(jobtitle="CIO"), made.contact(jobtitle="CIO"), made.contact(jobtitle="CIO")
+        await made.start()
+        forbid(made, "WriteContact")
+        privileges = forbid(made, "WriteLead")
+        await made.apply(update(lead, jobtitle=("CIO", "CTO")))
+
+        async def lane() -> None:
+            async with made.in_hand.hold({"p-2", "p-3"}):
+                await made.apply(
+                    *(update(h, person=f"p-{n}", jobtitle=("CIO", "CTO")) for n, h in enumerate(contacts, 2))
+                )
+
+        carrying_out = asyncio.create_task(lane())
+        await until(lambda: made.clients[0].trouble is not None)
+        assert len(made.applier.waiting) == 2
+        async with trying_again(made):
+            made.instance.privileges = privileges
+            await until(lambda: lead.values["jobtitle"] == "CTO")
+            await carrying_out
+        assert {*made.applier.waiting.persons()} == {"p-2", "p-3"}
+
+
 async def test_an_answer_in_nobodys_words_is_waited_for_and_told() -> None:
     """A 4xx without Dataverse's own error says nothing of the record: it is asked again, and not at once."""
     async with scene() as made:
