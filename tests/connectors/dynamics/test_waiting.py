@@ -332,6 +332,20 @@ async def test_what_waits_is_tried_again_while_a_lane_waits_for_room(monkeypatch
         assert {*made.applier.waiting.persons()} == {"p-2", "p-3"}
 
 
+async def test_a_create_that_waits_is_announced_once() -> None:
+    """The log keeps for ever what is told, and it may wait for days."""
+    async with scene() as made:
+        await made.start()
+        privileges = forbid(made, "CreateLead")
+        await made.apply(create())
+        for _ in range(3):
+            await made.applier.try_again()
+        assert len(made.applier.waiting) == 1
+        made.instance.privileges = privileges
+        await made.applier.try_again()
+        assert [each.change.kind for each in made.journal.changes] == ["linked", "created"]
+
+
 async def test_an_answer_in_nobodys_words_is_waited_for_and_told() -> None:
     """A 4xx without Dataverse's own error says nothing of the record: it is asked again, and not at once."""
     async with scene() as made:
