@@ -14,6 +14,7 @@ from aiokafka import TopicPartition
 from streams.connectors.dynamics import waiting
 from streams.connectors.dynamics.batch import Part
 from streams.connectors.dynamics.writing import IN_VAIN_MAX
+from streams.connectors.journal import Entry, TakenOver
 from streams.connectors.lanes import Given
 from streams.connectors.pacing import Priority
 from streams.connectors.progress import Place
@@ -358,3 +359,29 @@ async def test_an_answer_in_nobodys_words_is_waited_for_and_told() -> None:
         end()
         await applying
         assert held.values["jobtitle"] == "CTO" and made.clients[0].trouble is None
+
+
+async def test_who_was_taken_over_meanwhile_tries_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """People may have changed since what its successor wrote."""
+    async with scene() as made:
+        held = made.lead(jobtitle="CIO")
+        await made.start()
+        await made.read()  # what it holds is known, so nothing is told before the write
+        privileges = forbid(made, "WriteLead")
+        waiting_one = Given(update(held, person="p-1", jobtitle=("CIO", "CTO")), place=Place(PLACE, 4))
+        await made.journal.write(Entry(taken=(Place(PLACE, 4),)))
+        await made.journal.write(await made.applier.apply([waiting_one], Priority.FIRST))
+        made.instance.privileges = privileges
+
+        async def refuses(entry: Entry) -> None:
+            if entry:
+                raise TakenOver("another connector for dynamics has started")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(made.journal, "write", refuses)
+            with pytest.raises(TakenOver):
+                await made.applier.try_again()
+        assert held.values["jobtitle"] == "CIO"
+        await made.applier.try_again()
+        assert held.values["jobtitle"] == "CTO"
+        assert made.journal.progress.still_open([Place(PLACE, 4)]) == ()
