@@ -100,10 +100,16 @@ MakeEntry = Callable[[KnownRecords], Entry]
 
 
 class Journal:
-    """Writes entries, one after the other."""
+    """Writes entries, one after the other. `on_written` is told of each once it is visible."""
 
-    def __init__(self, settings: Settings, system: System, now: Callable[[], float] = time.time) -> None:
-        self.settings, self.system, self._now = settings, system, now
+    def __init__(
+        self,
+        settings: Settings,
+        system: System,
+        now: Callable[[], float] = time.time,
+        on_written: Callable[[Entry], None] = lambda entry: None,
+    ) -> None:
+        self.settings, self.system, self._now, self._on_written = settings, system, now, on_written
         self.group = group_of(settings, system)
         self.known = KnownRecords(system)
         self.progress = Progress()
@@ -140,6 +146,7 @@ class Journal:
             self.progress.note(entry.taken, entry.done)
             for known in entry.records:
                 self.known.learn(known)
+            self._on_written(entry)
 
     async def _commit(self, entry: Entry) -> None:
         try:

@@ -56,6 +56,11 @@ def places_of(given: Iterable[Given]) -> tuple[Place, ...]:
     return tuple(each.place for each in given if each.place is not None)
 
 
+def lane_of(place: Place) -> Lane:
+    """By the topic where a command stands."""
+    return "background" if place.partition.topic.endswith(f".{TOPIC_OF_LANE['background']}") else "first"
+
+
 class InHand:
     """The persons whose commands are being carried out, over both lanes."""
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from schemas.vocabulary import System
+from streams.connectors.journal import Entry
+from streams.connectors.lanes import lane_of
 from streams.metric_table import CONNECTOR_METRICS
 
 FEED_AGE = CONNECTOR_METRICS["leadsync_connector_feed_age_seconds"]
@@ -32,22 +34,17 @@ class ConnectorMetrics:
         """A call was made. `endpoint` is a route, never an address with ids in it."""
         self._calls.labels(self._system, endpoint, outcome).inc()
 
-    def told(self, changes: int) -> None:
-        """Changes were put into the streams; the feeds may go on."""
-        self._changes.labels(self._system).inc(changes)
+    def written(self, entry: Entry) -> None:
+        """An entry is visible: its changes, its results, and the commands that are done, the unreadable ones apart."""
+        self._changes.labels(self._system).inc(len(entry.changes))
+        for result in entry.results:
+            self._results.labels(self._system, result.answer).inc()
+        for place in entry.done if not entry.rejected else ():
+            self._commands.labels(self._system, lane_of(place)).inc()
 
-    def feed_read(self, changes: int = 0) -> None:
+    def feed_read(self) -> None:
         """The feeds were read to their end."""
         self._read_at = self._clock()
-        self.told(changes)
-
-    def carried_out(self, lane: str, commands: int) -> None:
-        """A batch of commands is done."""
-        self._commands.labels(self._system, lane).inc(commands)
-
-    def answered(self, answer: str) -> None:
-        """A result was given."""
-        self._results.labels(self._system, answer).inc()
 
     def logged(self, activities: int) -> None:
         """Entries of activity logs were written."""

@@ -84,6 +84,10 @@ class Progress:
         for partition, offset in done:
             self._open[partition].discard(offset)
 
+    def still_open(self, places: Iterable[Place]) -> tuple[Place, ...]:
+        """Those of them that were taken and have no answer; none of a topic that was made anew since."""
+        return tuple(place for place in places if place.offset in self._open.get(place.partition, ()))
+
     def _give_up_what_is_gone(self, partition: TopicPartition, offset: int) -> None:
         """What stood before a command that is read now, and was not read again itself, is no more."""
         former = self._former[partition]

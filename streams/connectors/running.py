@@ -55,7 +55,8 @@ Build = Callable[[Journal, Checkpoint | None, PolicyBook, ConnectorMetrics], Con
 async def run_connector(settings: Settings, system: System, build: Build) -> int:
     """Run one connector until a signal or a failure; returns its exit status."""
     await ensure_topics(settings, create=False)
-    journal, policies, metrics = Journal(settings, system), PolicyBook(settings), ConnectorMetrics(system)
+    policies, metrics = PolicyBook(settings), ConnectorMetrics(system)
+    journal = Journal(settings, system, on_written=metrics.written)
     stop = asyncio.Event()
     asyncio.get_running_loop().set_exception_handler(_tell_unless_fenced)
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from aiokafka import TopicPartition
 from prometheus_client import generate_latest
 
 from schemas.vocabulary import DYNAMICS
+from streams.connectors.journal import Entry, Rejected, StreamChange
 from streams.connectors.metrics import ConnectorMetrics
+from streams.connectors.progress import Place
 from streams.metric_table import CONNECTOR_METRICS
+from streams.sync.messages import ApplyResult, Record, SourceChange
+
+FIRST = Place(TopicPartition("test.dynamics.commands", 0), 4)
+BEHIND = Place(TopicPartition("test.dynamics.commands.background", 1), 9)
+CHANGE = StreamChange(
+    "lead-1", SourceChange(change_id="c-1", kind="updated", record=Record(DYNAMICS, "lead", "lead-1"))
+)
+RESULT = ApplyResult(result_id="r-1", command_id="k-1", person_key="p-1", system=DYNAMICS, answer="conflict")
 
 
 def busy(now: list[float]) -> ConnectorMetrics:
@@ -14,10 +25,10 @@ def busy(now: list[float]) -> ConnectorMetrics:
     metrics = ConnectorMetrics(DYNAMICS, clock=lambda: now[0])
     for _ in range(2):
         metrics.called("leads", "200")
-        metrics.carried_out("first", 3)
-    metrics.answered("conflict")
+    metrics.written(Entry(changes=(CHANGE,) * 5, results=(RESULT,), done=(FIRST, FIRST, BEHIND)))
+    metrics.written(Entry(taken=(FIRST, FIRST), done=(FIRST,), rejected=(Rejected(b"p-1", b"{}"),)))
     metrics.logged(1)
-    metrics.feed_read(5)
+    metrics.feed_read()
     return metrics
 
 
@@ -41,7 +52,9 @@ def test_it_counts_what_was_done_and_how_long_ago_the_feeds_were_read() -> None:
     for line in (
         'leadsync_connector_feed_age_seconds{system="dynamics"} 7.5',
         'leadsync_connector_calls_total{endpoint="leads",outcome="200",system="dynamics"} 2.0',
-        'leadsync_connector_commands_total{lane="first",system="dynamics"} 6.0',
+        'leadsync_connector_commands_total{lane="first",system="dynamics"} 2.0',
+        'leadsync_connector_commands_total{lane="background",system="dynamics"} 1.0',
+        'leadsync_connector_results_total{answer="conflict",system="dynamics"} 1.0',
         'leadsync_connector_changes_total{system="dynamics"} 5.0',
     ):
         assert line in text

@@ -63,10 +63,14 @@ class Applier:
                 await self.try_again()
 
     async def try_again(self) -> None:
-        """The first command of each person who waits."""
-        persons = self.waiting.persons()
-        async with self._in_hand.hold(persons):
+        """The first command of each person who waits, and whom no lane has in hand: it may itself wait for room among them.
+
+        They were taken long ago; that is written down anew before anything is done of them, by which a connector that stood still
+        and has a successor learns it, as in a command lane.
+        """
+        async with self._in_hand.hold_free(self.waiting.persons()) as persons:
             given = self.waiting.first_of_each(persons)
+            await self._journal.write(Entry(taken=self._journal.progress.still_open(places_of(given))))
             results = await self._carry_out(given, Priority.BACKGROUND)
             await self._journal.write(Entry(results=results, done=places_of(self.waiting.end(given))))
 

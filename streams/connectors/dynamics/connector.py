@@ -14,8 +14,8 @@ from streams.connectors.dynamics.organisation import InForce, Organisation
 from streams.connectors.dynamics.relations import Relations
 from streams.connectors.dynamics.telling import Telling
 from streams.connectors.dynamics.wakeup import Rhythm, serve_wake_ups
-from streams.connectors.journal import Entry, Journal
-from streams.connectors.lanes import CommandLane, Given, InHand
+from streams.connectors.journal import Journal
+from streams.connectors.lanes import CommandLane, InHand
 from streams.connectors.metrics import ConnectorMetrics
 from streams.connectors.options import Options
 from streams.connectors.pacing import Pacer, Priority
@@ -48,7 +48,9 @@ class DynamicsConnector:
         in_hand = InHand()
         self.applier = Applier(self.client, self.organisation, relations, self.telling, journal, self._read, in_hand)
         self._lanes = {
-            lane: CommandLane(journal, lane, self._apply, in_hand, BATCH_MAX, pacer, self.applier.waiting.put_behind)
+            lane: CommandLane(
+                journal, lane, self.applier.apply, in_hand, BATCH_MAX, pacer, self.applier.waiting.put_behind
+            )
             for lane in LANE_OF_PRIORITY.values()
         }
 
@@ -79,12 +81,5 @@ class DynamicsConnector:
 
     async def _read(self) -> int:
         told = await self.feed.read_once()
-        self._metrics.feed_read(told)
+        self._metrics.feed_read()
         return told
-
-    async def _apply(self, wave: list[Given], priority: Priority) -> Entry:
-        entry = await self.applier.apply(wave, priority)
-        self._metrics.carried_out(LANE_OF_PRIORITY[priority], len(wave))
-        for result in entry.results:
-            self._metrics.answered(result.answer)
-        return entry

@@ -71,6 +71,8 @@ class Creates:
         self._client, self._reading, self._relations, self._telling = client, reading, relations, telling
         self._twins, self._journal, self._read_deletions = twins, journal, read_deletions
         self._owners, self._addresses = Owners(client), InHand()
+        # commands that wait, whose links stand in the log: they need not go there at every try
+        self._announced = set[str]()
 
     async def carry_out(self, given: Sequence[Given], priority: Priority) -> list[ApplyResult]:
         """An answer to each that does not wait. Of two that may be each other's twins, the later one looks when the first is made."""
@@ -95,7 +97,10 @@ class Creates:
 
     async def _carry_out(self, given: Sequence[Given], priority: Priority) -> list[ApplyResult]:
         rounds = Writes(self._client, all(self._waiting.has(each.command) for each in given))
-        attempts = [_Attempt(each.command, each.maybe_done) for each in given]
+        attempts = [
+            _Attempt(each.command, each.maybe_done, announced=each.command.command_id in self._announced)
+            for each in given
+        ]
         left = attempts
         while left:
             unread = await self._look(left, priority)
@@ -107,6 +112,8 @@ class Creates:
             await self._heed(ready, written, priority)
             left = _open(left)
             await rounds.pause([*written, *unread] if left else [])
+        self._announced -= {attempt.command.command_id for attempt in attempts}
+        self._announced |= {attempt.command.command_id for attempt in attempts if attempt.announced and attempt.waits}
         return [result for attempt in attempts for result in attempt.results]
 
     async def _look(self, attempts: Sequence[_Attempt], priority: Priority) -> list[Written]:

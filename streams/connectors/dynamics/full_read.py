@@ -19,6 +19,7 @@ from streams.connectors.dynamics.rows import Shown, read_row
 from streams.connectors.dynamics.telling import Telling
 from streams.connectors.dynamics.verdict import is_forbidden
 from streams.connectors.journal import Journal
+from streams.connectors.known import KnownRecord
 from streams.connectors.pacing import Priority
 from streams.connectors.rest import CallFailed
 from streams.sync.messages import Record
@@ -32,7 +33,7 @@ ROUNDS_MAX = 8
 class FullRead:
     """One reading of an entity set. `take` each page, or tell what it `saw`; then `tell_absent`. `told`: how many changes that made.
 
-    `ours_only`: of what we created ourselves, the one thing that can have gone before a first reading.
+    `ours_only`: of what we created ourselves and what came of it, the one thing that can have gone before a first reading.
     """
 
     def __init__(
@@ -52,8 +53,13 @@ class FullRead:
             known.record.id: None
             for known in journal.known
             if known.record.type == columns.kind and known.state != "deleted" and known.version > 0
-            if known.key is not None or not ours_only
+            if not ours_only or self._is_ours(known)
         }
+
+    def _is_ours(self, known: KnownRecord) -> bool:
+        """Whether it holds a key of ours, or came of a lead that does: a contact gets its own only by a later write."""
+        lead = self._journal.known.get(known.stream)
+        return known.key is not None or (lead is not None and lead.key is not None)
 
     def saw(self, rows: Sequence[Shown]) -> None:
         """These are not absent."""

@@ -56,7 +56,7 @@ def refusal_of(answer: Answer) -> Refused:
 def may_pass(error: CallFailed) -> bool:
     """Whether it is no judgement of a record: the same call may be answered otherwise another time. (A 429 is about nobody.)"""
     if isinstance(error, Refused):
-        return error.status in (401, FORBIDDEN, 408) or error.status >= 500
+        return error.status in (401, FORBIDDEN, 408) or (error.status >= 500 and error.code not in CERTAIN_CODES)
     return isinstance(error, OutcomeUnknown)
 
 

@@ -13,7 +13,6 @@ from streams.connectors.marketo.creating import Creating
 from streams.connectors.marketo.late_writes import LateWrites
 from streams.connectors.marketo.patience import Patience
 from streams.connectors.marketo.updating import Updating
-from streams.connectors.metrics import ConnectorMetrics
 from streams.connectors.pacing import Priority
 
 
@@ -28,7 +27,6 @@ class Applier:
         self,
         client: MarketoClient,
         journal: Journal,
-        metrics: ConnectorMetrics,
         patience: Patience,
         *,
         columns: Callable[[], Sequence[str]],
@@ -37,7 +35,7 @@ class Applier:
         now: Callable[[], float],
         last_read: float | None,
     ) -> None:
-        self._journal, self._metrics, self._expect = journal, metrics, expect
+        self._journal, self._expect = journal, expect
         self._updating = Updating(client, patience, late)
         self._creating = Creating(client, journal, self._updating, patience, columns, now, last_read)
 
@@ -52,12 +50,6 @@ class Applier:
             if each.command.operation not in carry_out:
                 message = f"a Marketo person cannot be asked to {each.command.operation}"
                 said.answer(each.command, "refused", code="operation", message=message)
-        self._count(said, len(wave), priority)
-        return replace(said.entry(), done=places_of(wave))
-
-    def _count(self, said: Said, commands: int, priority: Priority) -> None:
         if said.written:
             self._expect()
-        self._metrics.carried_out(priority.name.lower(), commands)
-        for result in said.results:
-            self._metrics.answered(result.answer)
+        return replace(said.entry(), done=places_of(wave))

@@ -64,7 +64,6 @@ class MarketoConnector:
         applier = Applier(
             self._client,
             journal,
-            metrics,
             patience,
             columns=self._columns.mapped,
             expect=self.feed.expect,

@@ -185,7 +185,6 @@ class Feed:
         self, told: Told, positions: dict[str, str], recent: tuple[str, ...], held: Sequence[FeedEntry]
     ) -> Entry:
         self._checkpoint = self._at(positions, told.version, recent, held)
-        self._metrics.told(len(told.changes))
         return Entry(told.changes, records=told.records, checkpoint=self._checkpoint)
 
     async def _rows(self, wanted: Sequence[str], outdated: Collection[str]) -> dict[str, RowRead]:

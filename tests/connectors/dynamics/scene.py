@@ -86,8 +86,9 @@ class Scene:
         self.telling = Telling(self.journal, relations, client.caller)
         checkpoint = self.journal.checkpoint if not hasattr(self, "_left_at") else self._left_at
         self.feed = Feed(client, self.organisation, self.telling, self.journal, checkpoint, self.options)
+        self.in_hand = InHand()
         self.applier = Applier(
-            client, self.organisation, relations, self.telling, self.journal, self.feed.read_once, InHand()
+            client, self.organisation, relations, self.telling, self.journal, self.feed.read_once, self.in_hand
         )
         return self
 

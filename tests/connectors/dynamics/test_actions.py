@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from streams.connectors.rest import Refused
+from streams.connectors.dynamics.verdict import refusal_of
+from streams.connectors.rest import Answer, Refused
 from tests.connectors.dynamics.scene import SAM, create, delete, qualify, scene
 
 
@@ -61,6 +62,25 @@ async def test_what_cannot_be_qualified_says_why() -> None:
             ("gone", "closed", None),
             ("refused", "deleted", "0x8004022e"),
         ]
+
+
+@pytest.mark.parametrize("status", [412, 500])
+async def test_a_duplicate_rule_that_stands_against_the_contact_is_a_refusal_with_whatever_status_it_comes(
+    status: int,
+) -> None:
+    """Nothing will change it but somebody who hears of it: it is no matter of waiting."""
+    async with scene() as made:
+        held = made.lead()
+        await made.start()
+        body = b'{"error":{"code":"0x80040333","message":"A duplicate of this contact exists."}}'
+
+        async def duplicate_rule(*_arguments: Any, **_members: Any) -> None:
+            raise refusal_of(Answer(status, body))
+
+        made.clients[0].post = duplicate_rule  # type: ignore[method-assign]
+        answers = await made.apply(qualify(held.record))
+        assert [(answer.answer, answer.code) for answer in answers] == [("refused", "0x80040333")]
+        assert not made.applier.waiting
 
 
 @pytest.mark.parametrize("fault", [None, "dropped_after", "server_5xx_after"])

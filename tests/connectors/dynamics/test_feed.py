@@ -19,7 +19,7 @@ from streams.policy.files import default_policy_text, default_rule_texts
 from streams.policy.reading import read_policy
 from streams.settings import SettingsError
 from streams.sync.messages import Record
-from tests.connectors.dynamics.scene import BEGINNING, PACE, SAM, SECRET, create, scene, update
+from tests.connectors.dynamics.scene import BEGINNING, PACE, SAM, SECRET, create, qualify, scene, update
 
 
 def small_pages(monkeypatch: pytest.MonkeyPatch, rows: int = 3) -> None:
@@ -129,6 +129,22 @@ async def test_what_we_created_and_somebody_deleted_before_the_first_reading_is_
         told = [(change.kind, change.record.id) for change in await made.read()]
         assert told == [("deleted", command.record.id), *([("created", there.id)] if start_from == "beginning" else [])]
         assert await made.read() == []
+
+
+@pytest.mark.parametrize("start_from", ["beginning", "now"])
+async def test_the_contact_that_our_lead_became_and_somebody_deleted_before_the_first_reading_is_told_as_deleted(
+    start_from: str,
+) -> None:
+    """It holds no key of ours yet, and stands for the lead's person all the same."""
+    async with scene() as made:
+        made.options = replace(BEGINNING, start_from=start_from)
+        await made.start()
+        lead = create().record
+        await made.apply(create())
+        [answer] = await made.apply(qualify(lead))
+        made.delete(made.held(answer.record.id))
+        assert [(change.kind, change.record) for change in await made.read()] == [("deleted", answer.record)]
+        assert made.journal.changes[-1].stream == lead.id and await made.read() == []
 
 
 async def test_starting_now_tells_nothing_but_learns_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:

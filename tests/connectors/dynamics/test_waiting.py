@@ -14,6 +14,7 @@ from aiokafka import TopicPartition
 from streams.connectors.dynamics import waiting
 from streams.connectors.dynamics.batch import Part
 from streams.connectors.dynamics.writing import IN_VAIN_MAX
+from streams.connectors.journal import Entry, TakenOver
 from streams.connectors.lanes import Given
 from streams.connectors.pacing import Priority
 from streams.connectors.progress import Place
@@ -306,6 +307,46 @@ async def test_where_everything_is_forbidden_the_lane_waits(monkeypatch: pytest.
         assert {held.values["jobtitle"] for held in leads} == {"CTO"} and made.clients[0].trouble is None
 
 
+async def test_what_waits_is_tried_again_while_a_lane_waits_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else makes that room: whom the lane has in hand must not hold up those whom it has not."""
+    monkeypatch.setattr(waiting, "WAITING_MAX", 2)
+    async with scene() as made:
+        lead, *contacts = made.lead(jobtitle="CIO"), made.contact(jobtitle="CIO"), made.contact(jobtitle="CIO")
+        await made.start()
+        forbid(made, "WriteContact")
+        privileges = forbid(made, "WriteLead")
+        await made.apply(update(lead, jobtitle=("CIO", "CTO")))
+
+        async def lane() -> None:
+            async with made.in_hand.hold({"p-2", "p-3"}):
+                await made.apply(
+                    *(update(h, person=f"p-{n}", jobtitle=("CIO", "CTO")) for n, h in enumerate(contacts, 2))
+                )
+
+        carrying_out = asyncio.create_task(lane())
+        await until(lambda: made.clients[0].trouble is not None)
+        assert len(made.applier.waiting) == 2
+        async with trying_again(made):
+            made.instance.privileges = privileges
+            await until(lambda: lead.values["jobtitle"] == "CTO")
+            await carrying_out
+        assert {*made.applier.waiting.persons()} == {"p-2", "p-3"}
+
+
+async def test_a_create_that_waits_is_announced_once() -> None:
+    """The log keeps for ever what is told, and it may wait for days."""
+    async with scene() as made:
+        await made.start()
+        privileges = forbid(made, "CreateLead")
+        await made.apply(create())
+        for _ in range(3):
+            await made.applier.try_again()
+        assert len(made.applier.waiting) == 1
+        made.instance.privileges = privileges
+        await made.applier.try_again()
+        assert [each.change.kind for each in made.journal.changes] == ["linked", "created"]
+
+
 async def test_an_answer_in_nobodys_words_is_waited_for_and_told() -> None:
     """A 4xx without Dataverse's own error says nothing of the record: it is asked again, and not at once."""
     async with scene() as made:
@@ -318,3 +359,29 @@ async def test_an_answer_in_nobodys_words_is_waited_for_and_told() -> None:
         end()
         await applying
         assert held.values["jobtitle"] == "CTO" and made.clients[0].trouble is None
+
+
+async def test_who_was_taken_over_meanwhile_tries_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """People may have changed since what its successor wrote."""
+    async with scene() as made:
+        held = made.lead(jobtitle="CIO")
+        await made.start()
+        await made.read()  # what it holds is known, so nothing is told before the write
+        privileges = forbid(made, "WriteLead")
+        waiting_one = Given(update(held, person="p-1", jobtitle=("CIO", "CTO")), place=Place(PLACE, 4))
+        await made.journal.write(Entry(taken=(Place(PLACE, 4),)))
+        await made.journal.write(await made.applier.apply([waiting_one], Priority.FIRST))
+        made.instance.privileges = privileges
+
+        async def refuses(entry: Entry) -> None:
+            if entry:
+                raise TakenOver("another connector for dynamics has started")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(made.journal, "write", refuses)
+            with pytest.raises(TakenOver):
+                await made.applier.try_again()
+        assert held.values["jobtitle"] == "CIO"
+        await made.applier.try_again()
+        assert held.values["jobtitle"] == "CTO"
+        assert made.journal.progress.still_open([Place(PLACE, 4)]) == ()

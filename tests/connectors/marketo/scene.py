@@ -75,7 +75,6 @@ class Scene:
         self.applier = Applier(
             self.connector,
             self.journal,
-            metrics,
             Patience(random.Random(1), backoff=QUICK),
             columns=self.columns.mapped,
             expect=self._expect,
