@@ -277,6 +277,8 @@ def on_unlinked(fold: Fold) -> None:
         if not linking.close_duplicate(fold, record):
             fold.effect = "no_effect"
         return
+    else:
+        _use_up_its_number(fold, state)
     state.flight = state.wish = state.qualify = None
     state.delete = False
     _end_what_the_record_left(fold, change.system)

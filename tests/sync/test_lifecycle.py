@@ -271,6 +271,17 @@ def test_an_unlinked_record_is_let_go_with_what_was_in_flight_to_it() -> None:
     assert book.known.dynamics.link is None and book.known.dynamics.flight is None and book.out == []
 
 
+def test_a_record_that_is_let_go_while_it_is_created_has_used_up_its_number() -> None:
+    """Under its id it is another person's from then on: a next lead gets an id of its own."""
+    book = Playbook().marketo(kind="created", lastName="Lovelace")
+    first = book.sync_person().command()
+    assert first.record
+    book.let_go(first.record)
+    assert book.known.dynamics.flight is None
+    second = book.sync_person().command()
+    assert (second.operation, second.creation) == ("create", 2) and second.record != first.record
+
+
 def test_linking_two_records_that_differ_is_a_collision_and_a_value_beats_an_empty_field() -> None:
     book = Playbook().marketo(kind="created", lastName="Lovelace", phone="1", city="London")
     lead = Record("dynamics", "lead", LEAD_ID)
