@@ -288,7 +288,8 @@ def with_closed(state: SystemState, record_id: str, closure: Closure) -> tuple[t
 
 
 def end_stray(fold: Fold, state: SystemState, record: Record) -> None:
-    """A record is no more that was not the person's linked one: a late repeat of its rows shall say nothing."""
+    """A record is no more that was not the person's linked one: a late repeat of its rows shall say nothing. Its number is used up."""
+    state.creations = max(state.creations, fold.change.creation or 0)
     strays = sum(closure == "stray" for _, closure in state.closed)
     state.closed = (*state.closed[:strays], (record.id, "stray"), *state.closed[strays:])[-CLOSED_RECORDS_MAX:]
     if not close_duplicate(fold, record):

@@ -282,6 +282,20 @@ def test_a_record_that_is_let_go_while_it_is_created_has_used_up_its_number() ->
     assert (second.operation, second.creation) == ("create", 2) and second.record != first.record
 
 
+def test_a_creation_that_was_said_to_be_refused_and_is_gone_when_nobody_waits_for_it_has_used_up_its_number() -> None:
+    """The wish for it went with the Marketo person; who comes next gets a lead with another id."""
+    book = Playbook().marketo(kind="created", lastName="Lovelace")
+    first = book.sync_person().command()
+    assert first.record
+    book.answers(first, "refused", code="0x80040333")
+    book.deleted("marketo")
+    book.happens("deleted", first.record, creation=first.creation)
+    book.marketo(kind="created", id="776", lastName="Lovelace", person_key=book.person_key)
+    person = Record("marketo", "person", "776")
+    second = book.happens("requested", person, action="sync_person", person_key=book.person_key).command()
+    assert (second.operation, second.creation) == ("create", 2) and second.record != first.record
+
+
 def test_linking_two_records_that_differ_is_a_collision_and_a_value_beats_an_empty_field() -> None:
     book = Playbook().marketo(kind="created", lastName="Lovelace", phone="1", city="London")
     lead = Record("dynamics", "lead", LEAD_ID)
