@@ -76,8 +76,7 @@ async def ensure_topics(
             raise TopicsError(f"topics are missing: {', '.join(missing)}; `leadsync topics` creates them")
         copies = replication or min(REPLICATION, len((await admin.describe_cluster())["brokers"]))
         await _create(admin, {name: wanted[name] for name in missing}, copies)
-        await _until_seen(admin, missing)
-        _check_partitions(settings, await _partitions(admin, set(wanted)), wanted)
+        _check_partitions(settings, await _until_seen(admin, set(wanted)), wanted)
         await _check_configs(admin, wanted)
         return missing
     finally:
@@ -89,7 +88,7 @@ async def _partitions(admin: Any, names: set[str]) -> dict[str, int]:
     if not existing:
         return {}
     described = await admin.describe_topics(sorted(existing))
-    return {topic["topic"]: len(topic["partitions"]) for topic in described}
+    return {topic["topic"]: len(topic["partitions"]) for topic in described if topic["partitions"]}
 
 
 def follow_sources(settings: Settings, wanted: dict[str, Wanted], there: Mapping[str, int]) -> None:
@@ -112,11 +111,17 @@ async def _create(admin: Any, missing: Mapping[str, Wanted], replication: int) -
             raise TopicsError(f"{topic}: cannot be created: {error.__name__} {' '.join(map(str, message))}")
 
 
-async def _until_seen(admin: Any, names: list[str]) -> None:
-    """A broker knows of a topic a moment after the controller has created it; who reads at once would find none."""
-    async with asyncio.timeout(SEEN_SECONDS):
-        while not set(names) <= set(await admin.list_topics()):  # noqa: ASYNC110 - the broker tells nobody
-            await asyncio.sleep(SEEN_POLL_SECONDS)
+async def _until_seen(admin: Any, names: set[str]) -> dict[str, int]:
+    """The partitions of them all. A broker knows of a topic a moment after the controller has created it, and any may answer."""
+    try:
+        async with asyncio.timeout(SEEN_SECONDS):
+            while not names <= (there := await _partitions(admin, names)).keys():  # noqa: ASYNC110 - brokers tell nobody
+                await asyncio.sleep(SEEN_POLL_SECONDS)
+            return there
+    except TimeoutError:
+        raise TopicsError(
+            f"the brokers do not show all topics {SEEN_SECONDS:.0f} seconds after their creation"
+        ) from None
 
 
 def _check_partitions(settings: Settings, there: Mapping[str, int], wanted: Mapping[str, Wanted]) -> None:

@@ -11,14 +11,14 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from streams.lane.connections import make_telling_connections
+from streams.lane.connections import make_telling_clients
 
 log = logging.getLogger(__name__)
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
     """A fresh loop, not yet running."""
-    make_telling_connections()
+    make_telling_clients()
     loop = _fastest()
     loop.set_exception_handler(tell_unless_of_a_bare_future)
     return loop

@@ -51,32 +51,43 @@ async def starts(consumer: Any, partitions: Sequence[TopicPartition]) -> dict[To
     ]
     if new:  # the first start, or the group was away for longer than a broker keeps its commits
         log.info("the group %s has no commit for %s: all that is there is read", consumer._group_id, ", ".join(new))
-    return {each: _start(each, committed.get(each), beginnings[each], ends[each]) for each in partitions}
+    for each in partitions:
+        if committed.get(each, 0) > ends[each]:
+            raise LaneError(_lost_its_end(each, committed[each], ends[each], consumer._group_id))
+    return {each: _start(each, committed.get(each), beginnings[each]) for each in partitions}
 
 
 async def _commits_and_ends(
     consumer: Any, partitions: Sequence[TopicPartition]
 ) -> tuple[Mapping[TopicPartition, int], Mapping[TopicPartition, int]]:
     """What the group has committed, and where the logs end."""
-    deadline = monotonic() + STALE_SECONDS
+    deadline = inf
     while True:
         committed = await stable_offsets(consumer, consumer._group_id, partitions, inf)
         ends = await consumer.end_offsets(partitions)
-        if monotonic() >= deadline or all(committed.get(each, 0) <= ends[each] for each in partitions):
+        if all(committed.get(each, 0) <= ends[each] for each in partitions):
+            return committed, ends
+        deadline = min(deadline, monotonic() + STALE_SECONDS)  # only now: a commit may have been long in coming
+        if monotonic() >= deadline:
             return committed, ends
         await asyncio.sleep(RETRY_SECONDS)
         await consumer._client.force_metadata_update()
 
 
-def _start(partition: TopicPartition, committed: int | None, beginning: int, end: int) -> int:
+def _lost_its_end(partition: TopicPartition, committed: int, end: int, group: str) -> str:
+    """Nobody knows where it was cut off: what producers wrote since stands below the end, so the latest offset would pass over it."""
+    return (
+        f"{partition.topic}[{partition.partition}] ends at offset {end}, and was read up to {committed}: the log has lost its "
+        "end, and what came since stands at offsets that count as read. Say where to go on, with nobody in the group, by "
+        f"`kafka-consumer-groups.sh --bootstrap-server HOST:PORT --group {group} --topic {partition.topic}:{partition.partition} "
+        "--reset-offsets --to-datetime TIME --execute`, with a TIME (such as 2026-01-31T23:59:00.000) before its leader changed: "
+        "what is read twice counts as repeats"
+    )
+
+
+def _start(partition: TopicPartition, committed: int | None, beginning: int) -> int:
     if committed is None:
         return beginning
-    if committed > end:
-        raise LaneError(
-            f"{partition.topic}[{partition.partition}] ends at offset {end}, and was read up to {committed}: the log has lost its "
-            "end. What comes next would stand at offsets that count as read: say where to go on, with nobody in the group, by "
-            "`kafka-consumer-groups.sh --reset-offsets --to-latest`"
-        )
     if committed < beginning:
         # Markers are never committed past, so this may be no loss; whoever runs this has to look.
         gone = "%s[%d]: offsets %d to %d are gone; unread, unless they were only markers"

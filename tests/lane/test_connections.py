@@ -1,4 +1,5 @@
-"""Connections that their broker closed a moment ago, or never answers, on the loop that every process of ours runs on."""
+"""Connections that their broker closed a moment ago, or never answers, and clusters that take no transaction, on the loop that
+every process of ours runs on."""
 
 from __future__ import annotations
 
@@ -8,8 +9,13 @@ from typing import Any
 
 import pytest
 from aiokafka import conn
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.cluster import ClusterMetadata
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaConnectionError
+from aiokafka.producer import producer
+from aiokafka.producer.message_accumulator import MessageAccumulator
+from aiokafka.producer.transaction_manager import TransactionManager
 from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.protocol.transaction import InitProducerIdResponse_v0
 
 from streams.lane.connections import TellingConnection
 from streams.lane.loops import new_event_loop
@@ -88,3 +94,60 @@ def test_whoever_does_not_answer_is_named_and_waited_for(
     assert [record.getMessage().split(" ", 1)[1] for record in caplog.records] == [
         "has not answered for 0 seconds; still waiting"
     ] * lines
+
+
+class WithoutCoordinator:
+    """A cluster of fewer brokers than its log of transactions asks for: at first, or for as long as somebody waits."""
+
+    _client_id = "somebody"
+
+    def __init__(self, refusals: int) -> None:
+        self._refusals = refusals
+
+    async def coordinator_lookup(self, kind: Any, key: str) -> int:
+        if self._refusals:
+            self._refusals -= 1
+            raise GroupCoordinatorNotAvailableError
+        return 1
+
+    async def force_metadata_update(self) -> None:
+        """There is nothing new."""
+
+    async def ready(self, node: int, group: Any) -> bool:
+        return True
+
+    async def send(self, node: int, request: Any, group: Any) -> Any:
+        return InitProducerIdResponse_v0(0, 0, 7, 0)
+
+
+async def begin(client: WithoutCoordinator, sender_class: Any) -> None:
+    """Start what a transactional producer starts."""
+    transactions = TransactionManager("app-agent-topic-0", 10_000)
+    accumulated = MessageAccumulator(ClusterMetadata(), 1_000, None, 30, txn_manager=transactions)
+    starting = sender_class(
+        client,
+        acks=-1,
+        txn_manager=transactions,
+        message_accumulator=accumulated,
+        retry_backoff_ms=20,
+        request_timeout_ms=1_000,
+    )
+    await starting.start()
+    await asyncio.sleep(0)
+    await starting.close()
+
+
+@pytest.mark.parametrize(("patience_seconds", "lines"), [(0.1, 1), (5.0, 0)])
+def test_a_cluster_that_lets_no_transaction_begin_is_told_of_and_waited_for(
+    patience_seconds: float,
+    lines: int,
+    loop: asyncio.Runner,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """aiokafka asks for ever, without a word: a worker would never have its partitions, and nobody would know why."""
+    monkeypatch.setattr(producer.Sender, "patience_seconds", patience_seconds, raising=False)
+    loop.run(begin(WithoutCoordinator(refusals=15), producer.Sender))
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(told) == lines
+    assert all("transaction.state.log.replication.factor" in line for line in told)

@@ -187,27 +187,30 @@ async def test_partitions_that_went_elsewhere_while_their_offsets_were_asked_for
     assert thread._epoch == 1
 
 
+class StaleBroker:
+    """One that was cut off: it tells the end that it had, until somebody asks who leads the partition now."""
+
+    _group_id = "group"
+    end = 3
+
+    def __init__(self) -> None:
+        self._client = self
+
+    async def force_metadata_update(self) -> None:
+        self.end = 7
+
+    async def end_offsets(self, partitions: Any) -> dict[TopicPartition, int]:
+        return {PLACE: self.end}
+
+    async def beginning_offsets(self, partitions: Any) -> dict[TopicPartition, int]:
+        return {PLACE: 0}
+
+
 @pytest.mark.parametrize("patience, found", [(60.0, {PLACE: 5}), (0.0, None)])
 async def test_a_log_has_lost_its_end_only_where_that_is_said_again_and_again(
     patience: float, found: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A broker that was cut off tells the end that it had, until somebody asks who leads the partition now."""
-
-    class Consumer:
-        _group_id = "group"
-        end = 3
-
-        def __init__(self) -> None:
-            self._client = self
-
-        async def force_metadata_update(self) -> None:
-            self.end = 7
-
-        async def end_offsets(self, partitions: Any) -> dict[TopicPartition, int]:
-            return {PLACE: self.end}
-
-        async def beginning_offsets(self, partitions: Any) -> dict[TopicPartition, int]:
-            return {PLACE: 0}
 
     async def committed(*asked: Any) -> dict[TopicPartition, int]:
         return {PLACE: 5}
@@ -216,9 +219,37 @@ async def test_a_log_has_lost_its_end_only_where_that_is_said_again_and_again(
     monkeypatch.setattr(positions, "STALE_SECONDS", patience, raising=False)
     if found is None:
         with pytest.raises(LaneError, match="ends at offset 3, and was read up to 5"):
-            await positions.starts(Consumer(), [PLACE])
+            await positions.starts(StaleBroker(), [PLACE])
     else:
-        assert await positions.starts(Consumer(), [PLACE]) == found
+        assert await positions.starts(StaleBroker(), [PLACE]) == found
+
+
+async def test_the_end_is_asked_for_again_however_long_the_commit_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When brokers go away, the group's coordinator and the partition's leader change together."""
+    clock = [100.0]
+
+    async def committed(*asked: Any) -> dict[TopicPartition, int]:
+        clock[0] += 2 * positions.STALE_SECONDS
+        return {PLACE: 5}
+
+    monkeypatch.setattr(positions, "stable_offsets", committed)
+    monkeypatch.setattr(positions, "monotonic", lambda: clock[0])
+    assert await positions.starts(StaleBroker(), [PLACE]) == {PLACE: 5}
+
+
+async def test_what_is_said_of_a_lost_end_passes_over_nothing_that_came_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Producers go on while nobody reads: at the latest offset, all that would be skipped; and other partitions lost nothing."""
+
+    async def committed(*asked: Any) -> dict[TopicPartition, int]:
+        return {PLACE: 9}
+
+    monkeypatch.setattr(positions, "stable_offsets", committed)
+    monkeypatch.setattr(positions, "STALE_SECONDS", 0.0)
+    with pytest.raises(LaneError) as told:
+        await positions.starts(StaleBroker(), [PLACE])
+    command = str(told.value).split("`")[1]
+    assert f"--group group --topic {PLACE.topic}:{PLACE.partition} --reset-offsets" in command
+    assert "--execute" in command and "--to-datetime" in command and "--to-latest" not in command
 
 
 async def test_nobody_is_told_ready_once_the_next_rebalance_has_begun() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import random
 import subprocess
@@ -20,6 +21,7 @@ from typing import Any
 import faust
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import NewTopic
 from aiokafka.errors import (
     ConcurrentTransactions,
     GroupCoordinatorNotAvailableError,
@@ -31,6 +33,7 @@ from aiokafka.producer import sender
 from aiokafka.producer.message_accumulator import BatchBuilder
 from faust.types import TP
 
+from streams import topics
 from streams.lane import BatchAgent, BatchResult, LaneError, LaneSettings, Observer, Output, create_app
 from streams.lane.lanes import Lanes
 from streams.lane.markers import MARKER_WAIT_SECONDS, RETRY_MS, heed_markers, tells_more_than_marker_waits
@@ -40,7 +43,7 @@ from streams.lane.partitions import Partitioner
 from streams.lane.stable_offsets import UNSTABLE_OFFSET_COMMIT, KnownOffsets, OffsetsResponse, stable_offsets
 from streams.lane.transaction import Transactor
 from streams.lane.worker import EX_HUNG
-from streams.topics import _until_seen
+from streams.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 SOON_SECONDS = 5.0
@@ -398,14 +401,42 @@ class Client:
         return OffsetsResponse(0, [("events", partitions, {})], 0, {})
 
 
-class Admin:
-    """Knows of more topics with each question."""
+class Cluster:
+    """An admin client of two brokers, which it asks in turn; the second hears late of topics that are made."""
 
-    def __init__(self, answers: list[list[str]]) -> None:
-        self._answers = answers
+    def __init__(self, late: int = 6) -> None:
+        self._late = late
+        self._asked = itertools.count()
+        self._topics: dict[str, int] = {}
+
+    async def start(self) -> None:
+        """As a real one."""
+
+    close = start
+
+    def _known(self) -> dict[str, int]:
+        asked = next(self._asked)
+        return {} if asked % 2 and asked < self._late else self._topics
 
     async def list_topics(self) -> list[str]:
-        return self._answers.pop(0)
+        return list(self._known())
+
+    async def describe_topics(self, names: list[str]) -> list[dict[str, Any]]:
+        known = self._known()
+        return [
+            {"topic": each, "error_code": 0 if each in known else 3, "partitions": [{}] * known.get(each, 0)}
+            for each in names
+        ]
+
+    async def describe_cluster(self) -> dict[str, Any]:
+        return {"brokers": [1, 2]}
+
+    async def create_topics(self, topics: list[NewTopic]) -> Any:
+        self._topics = {each.name: each.num_partitions for each in topics}
+        return SimpleNamespace(topic_errors=[(each.name, 0, None) for each in topics])
+
+    async def describe_configs(self, resources: Any) -> list[Any]:
+        return []
 
 
 async def test_a_coordinator_that_is_just_starting_is_asked_again() -> None:
@@ -436,12 +467,16 @@ async def test_who_looks_on_waits_for_nobody_and_is_never_ahead() -> None:
     assert await known.look() == {TopicPartition("events", 0): 7, TopicPartition("events", 1): 4}
 
 
-async def test_created_topics_are_waited_for_until_the_broker_knows_of_them() -> None:
-    """The controller has made them; the broker hears of it a moment later, and a reader in between would find nothing."""
-    admin = Admin(answers=[[], ["one"], ["one", "two"]])
+@pytest.mark.parametrize("late", [4, 6, 9])
+async def test_created_topics_are_waited_for_until_the_broker_knows_of_them(
+    late: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The controller has made them; each broker hears of it a moment later, and each question goes to any of them."""
+    cluster = Cluster(late)
+    monkeypatch.setattr(topics, "AIOKafkaAdminClient", lambda **_: cluster)
+    settings = Settings("nowhere:9092")
     async with asyncio.timeout(5):
-        await _until_seen(admin, ["one", "two"])
-    assert admin._answers == []
+        assert await topics.ensure_topics(settings, partitions=2) == list(topics.wanted_topics(settings))
 
 
 def test_a_member_that_comes_back_into_its_generation_by_another_id_was_replaced_by_a_twin() -> None:
