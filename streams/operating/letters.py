@@ -24,6 +24,8 @@ from streams.settings import Settings
 ID_CHARACTERS_MIN = 4
 HEAD_BYTES = 120
 SOURCE = cloudevents.source_of("dead-letters")
+TRANSACTION_TIMEOUT_MS = 10_000
+"""Where the command is killed between its two sends, whoever reads that topic waits so long; a minute, if nobody says otherwise."""
 READ_BY_US = (*INPUT_TOPICS, "person.changes")
 """The only topics a letter of ours can come from; nothing is put anywhere else."""
 
@@ -151,6 +153,7 @@ async def put_back(settings: Settings, letter: Letter, key: bytes | None, body: 
         AIOKafkaProducer(
             **settings.client("dead-letters"),
             transactional_id=f"{settings.app_id}-put-back-{told.rejection_id}",
+            transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
             max_request_size=MESSAGE_BYTES_MAX,
         ) as producer,
         producer.transaction(),
