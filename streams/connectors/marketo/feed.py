@@ -148,12 +148,13 @@ class Feed:
         if not part.is_all:
             (entries, later), kept, merges = split_open(entries), merges, []
         ends = [*merges, *new_ends]
+        at_hand = {*checkpoint.recent, *(each.guid for each in (*held, *news))}
         wanted = rows_wanted(entries, [*ends, *kept], self._journal.known)
         read = await self._rows(wanted, _outdated([*merges, *kept], news, new_ends))
         reading = Reading(
             entries,
             ends,
-            without_repeats([*later, *self.changes.entries(part.changes_pages)], (each.guid for each in entries)),
+            [*later, *without_repeats(self.changes.entries(part.changes_pages), at_hand)],
             list(self.ends.entries(part.ends_pages)),
             {record_id: each.row for record_id, each in read.items()},
         )

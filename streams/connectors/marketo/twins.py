@@ -65,7 +65,7 @@ class Twins:
         for row in sorted(found.rows, key=lambda each: int(each["id"])):
             if (command := wanted.get(str(row.get(EMAIL)).lower())) is not None:
                 twin = Twin(command, row)
-                if twin.ours.person_key in (None, command.person_key):
+                if _stands_for(twin, said) in (None, command.person_key):
                     twins.setdefault(command.command_id, twin)
         own = [each for each in twins.values() if each.ours.key is not None]
         claimed = await self._claimed([each for each in twins.values() if each.ours.key is None], left, claiming, said)
@@ -104,6 +104,12 @@ class Twins:
             creation=ours.creation,
             who="marketo",
         )
+
+
+def _stands_for(twin: Twin, said: Said) -> str | None:
+    """Its key's person, else that of the key that it is about to get, since a bootstrap has linked it."""
+    known = said.known.get(str(twin.row["id"]))
+    return twin.ours.person_key or Ours(None if known is None else known.key).person_key
 
 
 def _mail(command: ApplyCommand) -> str | None:

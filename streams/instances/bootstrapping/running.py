@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,7 +33,7 @@ from streams.instances.bootstrapping.plan import PlanLine, Summary, plan_lines, 
 from streams.instances.bootstrapping.plan_file import plan_file
 from streams.instances.bootstrapping.progress import Steps
 from streams.instances.bootstrapping.store import Store
-from streams.instances.bootstrapping.writing import Writing, Written, is_being_written
+from streams.instances.bootstrapping.writing import Writing, Written, has_run_since, is_being_written, note_standing
 from streams.instances.connecting import NAMES, asking
 from streams.operating.display import note
 from streams.policies import PolicyBook
@@ -113,13 +113,20 @@ class Bootstrap:
                 return summarise(lines, write)
 
     async def write(self, steps: Steps) -> Written:
-        """Do it. Raises TakenOver where a connector starts meanwhile, and what Kafka raises."""
+        """Do it. Raises SettingsError where a connector has run since the reading, TakenOver where one starts meanwhile, and what
+        Kafka raises.
+        """
         journals = {system: Journal(self.settings, system) for system in SYSTEMS}
         try:
             for system, journal in journals.items():
                 await journal.start()
                 self.standing[system] = await read_standing(self.settings, system)
                 journal.known = self.standing[system][0]
+            if self._is_out_of_date:
+                raise SettingsError(
+                    "a connector has run since the reading began, and what was read is older than what it has told: stop both "
+                    "connectors, and run this again, which reads everything anew"
+                )
             with contextlib.ExitStack() as stack:
                 bars = {
                     system: stack.enter_context(steps.step(f"written, {NAMES[system]}", self.store.count(system)))
@@ -129,7 +136,7 @@ class Bootstrap:
                     self.store,
                     self.policies.in_force,
                     journals,
-                    {system: checkpoint for system, (_, checkpoint) in self.standing.items()},
+                    self._checkpoints,
                     lambda system, records: bars[system](records),
                 ).write()
         finally:
@@ -137,6 +144,18 @@ class Bootstrap:
                 await journal.stop()
         self.store.remove()
         return written
+
+    @property
+    def _checkpoints(self) -> Mapping[System, Checkpoint | None]:
+        return {system: checkpoint for system, (_, checkpoint) in self.standing.items()}
+
+    @property
+    def _is_out_of_date(self) -> bool:
+        """Whether a connector has run since the reading: rows from before that would be told as the newest. What is being written
+        has its versions from its beginning, below those of a connector that runs now.
+        """
+        has_run = any(has_run_since(self.store, self._checkpoints, system) for system in SYSTEMS)
+        return has_run and self.store.note("policy") is not None and not self.is_being_written
 
     def _refuse_what_runs(self) -> None:
         for system, (_, checkpoint) in self.standing.items():
@@ -162,14 +181,17 @@ class Bootstrap:
     def _begin_anew_where_asked(self, source: str) -> None:
         """Under another policy other columns are read. What is being written is written to its end first."""
         digest, read_under = self.policies.digest_in_force, self.store.note("policy")
-        if self.choices.fresh or (read_under not in (None, digest) and not self.is_being_written):
-            if read_under is not None and not self.choices.fresh:
-                note("the policy in force has changed: everything is read again")
+        changed = "a connector has run since" if read_under == digest else "the policy in force has changed"
+        if self.choices.fresh:
+            self.store.forget()
+        elif self._is_out_of_date or (read_under not in (None, digest) and not self.is_being_written):
+            note(f"{changed}: everything is read again")
             self.store.forget()
         if self.store.note("policy") is None:
             with self.store.together():
                 self.store.take_note("source", source)
                 self.store.take_note("policy", digest)
+                note_standing(self.store, self._checkpoints)
 
     def _since(self) -> datetime:
         asked, noted = self.choices.since, self.store.note("since")

@@ -46,9 +46,26 @@ class Written:
     links: Mapping[System, int]
 
 
+Standing = Mapping[System, Checkpoint | None]
+"""Each system's checkpoint."""
+
+
 def is_being_written(store: Store) -> bool:
     """Whether an earlier start has begun to write."""
     return store.note(VERSION) is not None
+
+
+def note_standing(store: Store, standing: Standing) -> None:
+    """Where the connectors stood when the reading began. One that stands elsewhere later has run since: it has given higher versions
+    and read further, and what it has told would be lost where its place was set back.
+    """
+    for system in SYSTEMS:
+        store.take_note(STANDING[system], _noted(standing[system]))
+
+
+def has_run_since(store: Store, standing: Standing, system: System) -> bool:
+    """Whether the connector of this system stands elsewhere than when the reading began."""
+    return store.note(STANDING[system]) != _noted(standing[system])
 
 
 class Writing:
@@ -62,7 +79,7 @@ class Writing:
         store: Store,
         policy: Policy,
         journals: Mapping[System, Journal],
-        standing: Mapping[System, Checkpoint | None],
+        standing: Standing,
         written_so_far: Callable[[System, int], None] = lambda system, records: None,
         *,
         entry_records_max: int = ENTRY_RECORDS_MAX,
@@ -80,21 +97,17 @@ class Writing:
             written[system], links[system] = await self._write(system, told())
         await self._write_gone()
         for system, checkpoint in self._checkpoints().items():
-            if self._store.note(STANDING[system]) == _noted(self._standing[system]):
+            if not has_run_since(self._store, self._standing, system):
                 await self._journals[system].write(Entry(checkpoint=checkpoint))
         return Written(written, links)
 
     def _begin(self) -> None:
         """Note what is the same for every start from now on: the version of Marketo's rows, one above whatever its streams have
-        shown, and the checkpoints. One that is another at the end is of a connector that has run since: it has given higher
-        versions and read further, and what it has told would be lost where its place was set back.
+        shown.
         """
         told = max((each.version for each in self._journals[MARKETO].known), default=0)
         checkpoint = self._standing[MARKETO]
-        with self._store.together():
-            self._store.take_note(VERSION, str(1 + max(told, 0 if checkpoint is None else checkpoint.version)))
-            for system in SYSTEMS:
-                self._store.take_note(STANDING[system], _noted(self._standing[system]))
+        self._store.take_note(VERSION, str(1 + max(told, 0 if checkpoint is None else checkpoint.version)))
 
     async def _write(self, system: System, each: Iterable[Told | None]) -> tuple[int, int]:
         """None stands for a record that needs nothing."""

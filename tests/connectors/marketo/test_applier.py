@@ -422,6 +422,20 @@ async def test_without_dedupe_a_twin_is_made_and_with_it_linked() -> None:
         assert len(made.instance.records) == 3
 
 
+async def test_who_is_about_to_get_somebodys_key_is_nobodys_twin() -> None:
+    """A bootstrap has linked them; until the key is written, and while the sync filter says No, it is only known."""
+    async with scene() as made:
+        held = made.person(email="ada@example.com")
+        await made.start()
+        linked = KnownRecord(record=held.record, stream=held.id, version=9, key="somebody#0")
+        await made.journal.write(Entry(records=(linked,)))
+        fields = {"lastName": "Lovelace", "email": "ada@example.com"}
+        assert [each.answer for each in await made.apply(create("p-1", fields=fields, dedupe="email"))] == ["created"]
+        assert held.key is None
+        [answer] = await made.apply(create("somebody", fields=fields, dedupe="email"))
+        assert (answer.answer, answer.record, held.key) == ("linked", held.record, "somebody#0")
+
+
 async def test_a_twin_goes_to_the_first_create_that_finds_it() -> None:
     """It gets our key at once, so that the next one who looks makes a person; a repeat finds its own again."""
     async with scene() as made:

@@ -674,6 +674,29 @@ def test_repeats_are_dropped_within_a_reading_and_across() -> None:
     assert [each.guid for each in reading_module.without_repeats(entries, ("3",))] == ["1", "2"]
 
 
+async def test_an_edit_that_a_page_repeats_behind_a_merges_row_is_not_taken_out_of_that_row() -> None:
+    """It was told before, and passed for one that came after the row: the winner's row undid it."""
+    async with scene() as made:
+        winner, loser, other = made.person(city="Bonn"), made.person(phone="+1"), made.person()
+        await made.start()
+        await made.read()
+        made.clock.now += 5
+        made.edit(winner, city="Oslo")
+        await made.read()
+        made.clock.now += 65
+        made.instance.merge(loser.id, winner.id, "marketing", made.clock.now)
+
+        async def edit(_ids: Any) -> None:
+            made.faults.arrange("repeated_activity")
+            made.edit(other, city="Rome")
+
+        before_rows(made, edit)
+        made.clock.now += 1
+        told = await made.read()
+        assert made.faults.counts["repeated_activity"] == 1
+        assert [(each.fields or {})["city"] for each in told if each.scope == "row"] == ["Oslo"]
+
+
 async def test_who_waits_and_comes_to_stand_for_another_person_is_told_as_they_are_then() -> None:
     """Their row was read when they were new; what a campaign has changed since would be lost with it."""
     async with scene() as made:
