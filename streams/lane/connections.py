@@ -29,7 +29,7 @@ BROKERS_NEEDED = ": are there as many brokers as its transaction.state.log.repli
 
 
 @contextlib.contextmanager
-def _told_when_long(what: str, seconds: float, hint: str = "") -> Iterator[None]:
+def told_when_long(what: str, seconds: float, hint: str = "") -> Iterator[None]:
     """A wait that is told of once it has become long."""
     told = "%s for %.0f seconds; still waiting%s"
     telling = asyncio.get_running_loop().call_later(seconds, log.warning, told, what, seconds, hint)
@@ -45,7 +45,7 @@ class TellingConnection(conn.AIOKafkaConnection):  # type: ignore[misc]  # aioka
     patience_seconds = PATIENCE_SECONDS
 
     async def connect(self) -> Any:
-        with _told_when_long(f"{self._host}:{self._port} has not answered", self.patience_seconds):
+        with told_when_long(f"{self._host}:{self._port} has not answered", self.patience_seconds):
             try:
                 return await super().connect()
             except TimeoutError:
@@ -76,7 +76,7 @@ class TellingSender(sender.Sender):  # type: ignore[misc]
     async def _maybe_wait_for_pid(self) -> None:
         if self._txn_manager is None or self._txn_manager.has_pid():
             return  # as ever: this is asked before each request
-        with _told_when_long("the cluster has let no transaction begin", self.patience_seconds, BROKERS_NEEDED):
+        with told_when_long("the cluster has let no transaction begin", self.patience_seconds, BROKERS_NEEDED):
             await super()._maybe_wait_for_pid()
 
 

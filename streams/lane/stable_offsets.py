@@ -22,8 +22,11 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Int64, Schema, TaggedFields
 
 from streams.lane.batch import LaneError
+from streams.lane.connections import told_when_long
 
 PATIENCE_SECONDS = 30.0
+TELLING_SECONDS = 10.0
+HELD_UP = ": a transaction that commits them stays open, or their coordinator is away"
 RETRY_SECONDS = 0.02
 NO_COMMIT = -1
 UNSTABLE_OFFSET_COMMIT = 88
@@ -57,10 +60,16 @@ async def stable_commits(
     """The commit of each partition, of all that the group has committed unless some are named; without one, a partition is left
     out. `asking`: a consumer or an admin client that was started.
 
-    What is not stable yet is asked for again, and so is a coordinator that is away or has just been started. Raises
-    TimeoutError where a transaction stays open for so long, KafkaError where it cannot be known.
+    What is not stable yet is asked for again, and so is a coordinator that is away or has just been started; the log says so when
+    that is long. Raises TimeoutError where a transaction stays open for so long, KafkaError where it cannot be known.
     """
-    deadline = time.monotonic() + patience_seconds
+    with told_when_long(f"the commits of group {group} could not be told", TELLING_SECONDS, HELD_UP):
+        return await _until_stable(asking, group, partitions, time.monotonic() + patience_seconds)
+
+
+async def _until_stable(
+    asking: Any, group: str, partitions: Collection[TopicPartition] | None, deadline: float
+) -> Mapping[TopicPartition, Commit]:
     found: dict[TopicPartition, Commit] = {}
     while True:
         try:

@@ -35,6 +35,7 @@ from faust.types import TP
 
 from streams import topics
 from streams.lane import BatchAgent, BatchResult, LaneError, LaneSettings, Observer, Output, create_app
+from streams.lane import stable_offsets as stable_offsets_module
 from streams.lane.lanes import Lanes
 from streams.lane.markers import MARKER_WAIT_SECONDS, RETRY_MS, heed_markers, tells_more_than_marker_waits
 from streams.lane.membership import Membership
@@ -454,6 +455,17 @@ async def test_only_what_was_not_stable_is_asked_for_again() -> None:
     found = await stable_offsets(client, "group")
     assert found == {TopicPartition("events", number): offset for number, offset in {0: 7, 1: 8, 3: 9}.items()}
     assert client.asked == [None, {"events": [1, 3]}, {"events": [1]}]
+
+
+async def test_what_is_not_stable_for_long_is_told_of_and_waited_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A takeover waits for it without an end: somebody has to learn why."""
+    monkeypatch.setattr(stable_offsets_module, "TELLING_SECONDS", 0.03)
+    client = Client(answers=[*[[(0, -1, UNSTABLE_OFFSET_COMMIT)]] * 5, [(0, 7, 0)]])
+    assert await stable_offsets(client, "group") == {TopicPartition("events", 0): 7}
+    [line] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "the commits of group group" in line and "stays open" in line
 
 
 async def test_who_looks_on_waits_for_nobody_and_is_never_ahead() -> None:
