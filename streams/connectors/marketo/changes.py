@@ -140,7 +140,7 @@ class _Teller:
             if row is not None:
                 self._first_row(write, row_before(row, since))
             elif record.key is not None and write.is_creation:
-                self._landed(write, record)
+                self._landed(write.first, record)
         if not write.is_creation:
             self._updated(write, row, since[len(write.entries) :])
 
@@ -174,9 +174,10 @@ class _Teller:
             who=first.who if ours.revision is None else OURSELVES,
         )  # fmt: skip
 
-    def _landed(self, write: Write, record: KnownRecord) -> None:
+    def _landed(self, entry: FeedEntry, record: KnownRecord) -> None:
         """Our own creation, gone before its row was read: that it was there is all that is known, and means that the create landed."""
-        self._put(write.lead_id, "created", write.first.guid, write.first, Ours(record.key), fields={}, who=OURSELVES)
+        name = entry.guid if entry.is_creation else f"{entry.guid}/landed"
+        self._put(record.record.id, "created", name, entry, Ours(record.key), fields={}, who=OURSELVES)
 
     def _updated(self, write: Write, row: Row | None, later: list[FeedEntry]) -> None:
         values, record = write.values(), self._record(write.lead_id)
@@ -194,6 +195,8 @@ class _Teller:
     def _end(self, entry: FeedEntry, lead_id: str, kind: SourceKind, state: RecordState, **more: Any) -> None:
         record = self._record(lead_id)
         if record.state == "living":
+            if not is_told(record) and Ours(record.key).creation:  # it was listed before anybody knew that it is ours
+                self._landed(entry, record)
             name = entry.guid if kind == "deleted" else f"{entry.guid}/{kind}"
             self._put(lead_id, kind, name, entry, Ours(record.key), state, who=entry.who, **more)
 

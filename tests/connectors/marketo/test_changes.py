@@ -195,6 +195,23 @@ def test_our_own_creation_that_came_and_went_has_landed() -> None:
     assert (deleted.kind, deleted.person_key, deleted.version) == ("deleted", "p-1", 2)
 
 
+@pytest.mark.parametrize(("end", "kind"), [(ended(2), "deleted"), (merge(2, "776", "775"), "merged")])
+def test_our_own_creation_that_was_listed_before_anybody_knew_it_has_landed_when_its_end_is_told(
+    end: FeedEntry, kind: str
+) -> None:
+    """Its row was gone, and the answer to the create came later than the feed."""
+    assert of(tell(Reading([new_lead(1)]), known(), 0)) == []
+    landed, over = of(tell(Reading(ends=[end]), known(told_before(version=0, key="p-1#1")), 0))
+    assert (landed.kind, landed.fields, landed.creation, landed.version) == ("created", {}, 1, 1)
+    assert (over.kind, over.person_key, over.version) == (kind, "p-1", 2)
+
+
+def test_the_end_of_a_twin_that_was_never_told_tells_of_no_landing() -> None:
+    """It was there before us."""
+    [over] = of(tell(Reading(ends=[ended(2)]), known(told_before(version=0, key="p-1#0")), 0))
+    assert over.kind == "deleted"
+
+
 def test_without_row_and_without_end_changes_are_told_as_they_are() -> None:
     """Nothing that was read is kept back."""
     told = tell(Reading([new_lead(1), change(2, city=(None, "Oslo"))]), known(), 0)
