@@ -74,9 +74,11 @@ class TellingSender(sender.Sender):  # type: ignore[misc]
     patience_seconds = PATIENCE_SECONDS
 
     async def _maybe_wait_for_pid(self) -> None:
-        if self._txn_manager is None or self._txn_manager.has_pid():
+        manager = self._txn_manager
+        if manager is None or manager.has_pid():
             return  # as ever: this is asked before each request
-        with told_when_long("the cluster has let no transaction begin", self.patience_seconds, BROKERS_NEEDED):
+        what, is_told = "the cluster has let no transaction begin", manager.transactional_id is not None
+        with told_when_long(what, self.patience_seconds, BROKERS_NEEDED) if is_told else contextlib.nullcontext():
             await super()._maybe_wait_for_pid()
 
 

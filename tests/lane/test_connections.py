@@ -116,13 +116,22 @@ class WithoutCoordinator:
     async def ready(self, node: int, group: Any) -> bool:
         return True
 
+    def get_random_node(self) -> int:
+        return 1
+
     async def send(self, node: int, request: Any, group: Any) -> Any:
+        if self._refusals:
+            self._refusals -= 1
+            await asyncio.sleep(0.02)
+            raise KafkaConnectionError
         return InitProducerIdResponse_v0(0, 0, 7, 0)
 
 
-async def begin(client: WithoutCoordinator, sender_class: Any) -> None:
-    """Start what a transactional producer starts."""
-    transactions = TransactionManager("app-agent-topic-0", 10_000)
+async def begin(
+    client: WithoutCoordinator, sender_class: Any, transactional_id: str | None = "app-agent-topic-0"
+) -> None:
+    """Start what a transactional producer starts, or one that only repeats nothing."""
+    transactions = TransactionManager(transactional_id, 10_000)
     accumulated = MessageAccumulator(ClusterMetadata(), 1_000, None, 30, txn_manager=transactions)
     starting = sender_class(
         client,
@@ -151,3 +160,12 @@ def test_a_cluster_that_lets_no_transaction_begin_is_told_of_and_waited_for(
     told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(told) == lines
     assert all("transaction.state.log.replication.factor" in line for line in told)
+
+
+def test_a_producer_without_transactions_hears_nothing_of_them(
+    loop: asyncio.Runner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`leadsync retry` has one: whatever it waits for, the log of transactions has no part in it."""
+    monkeypatch.setattr(producer.Sender, "patience_seconds", 0.1, raising=False)
+    loop.run(begin(WithoutCoordinator(refusals=15), producer.Sender, None))
+    assert "let no transaction begin" not in caplog.text
