@@ -36,7 +36,7 @@ from streams.sync.messages import ApplyCommand, ApplyResult, Record, SourceChang
 class _Attempt:
     """A create under way. `doubtful`: its record may be there, for all that is known; `said_to_exist`: the last answer said so.
 
-    `owner_id`: of the user whom it names. `waits`: another time.
+    `owner_id`: of the user whom it names. `waits`: another time; `lacks_room`: it would, and too many do.
     """
 
     command: ApplyCommand
@@ -45,6 +45,7 @@ class _Attempt:
     owner_id: str | None = None
     announced: bool = False
     waits: bool = False
+    lacks_room: bool = False
     results: list[ApplyResult] = field(default_factory=list)
 
     @property
@@ -78,8 +79,7 @@ class Creates:
         """An answer to each that does not wait. Of two that may be each other's twins, the later one looks when the first is made."""
         results: list[ApplyResult] = []
         for turn, addresses in self._turns(given):
-            async with self._addresses.hold(addresses):
-                results += await self._carry_out(turn, priority)
+            results += await self._carry_out(turn, addresses, priority)
         return results
 
     def _turns(self, given: Sequence[Given]) -> list[tuple[list[Given], set[str]]]:
@@ -95,7 +95,7 @@ class Creates:
             made[turn][1].update(addresses)
         return made
 
-    async def _carry_out(self, given: Sequence[Given], priority: Priority) -> list[ApplyResult]:
+    async def _carry_out(self, given: Sequence[Given], addresses: set[str], priority: Priority) -> list[ApplyResult]:
         rounds = Writes(self._client, all(self._waiting.has(each.command) for each in given))
         attempts = [
             _Attempt(each.command, each.maybe_done, announced=each.command.command_id in self._announced)
@@ -103,6 +103,21 @@ class Creates:
         ]
         left = attempts
         while left:
+            async with self._addresses.hold(addresses):
+                left, written = await self._go_on(left, rounds, priority)
+            await rounds.pause(written if left else [])
+        self._announced -= {attempt.command.command_id for attempt in attempts}
+        self._announced |= {attempt.command.command_id for attempt in attempts if attempt.announced and attempt.waits}
+        return [result for attempt in attempts for result in attempt.results]
+
+    async def _go_on(
+        self, left: list[_Attempt], rounds: Writes, priority: Priority
+    ) -> tuple[list[_Attempt], list[Written]]:
+        """Round by round, until none is left; or until one lacks room: who makes it may want an address that is held here.
+
+        Gives those that are left, and what stands in their way.
+        """
+        while True:
             unread = await self._look(left, priority)
             unread += await self._find_twins(_ready(left), priority)
             unread += await self._check(_ready(left), priority)
@@ -111,10 +126,9 @@ class Creates:
             written = await rounds.carry_out([await self._part(attempt) for attempt in ready], priority)
             await self._heed(ready, written, priority)
             left = _open(left)
-            await rounds.pause([*written, *unread] if left else [])
-        self._announced -= {attempt.command.command_id for attempt in attempts}
-        self._announced |= {attempt.command.command_id for attempt in attempts if attempt.announced and attempt.waits}
-        return [result for attempt in attempts for result in attempt.results]
+            if not left or any(attempt.lacks_room for attempt in left):
+                return left, [*written, *unread]
+            await rounds.pause([*written, *unread])
 
     async def _look(self, attempts: Sequence[_Attempt], priority: Priority) -> list[Written]:
         """What is known to be gone is; what may be there is read; where it is not, the deletions are.
@@ -144,8 +158,13 @@ class Creates:
         """Something that it hangs on can't be read now: it waits, or is looked at again from the beginning."""
         if not may_pass(error):
             raise error
-        attempt.doubtful, attempt.waits = True, self._waiting.take(attempt.command, error)
+        attempt.doubtful = True
+        self._let_wait(attempt, error)
         return Written("not_yet", error=error)
+
+    def _let_wait(self, attempt: _Attempt, error: CallFailed | None) -> None:
+        attempt.waits = self._waiting.take(attempt.command, error)
+        attempt.lacks_room = not attempt.waits and error is not None and may_pass(error)
 
     async def _found(self, attempt: _Attempt, shown: Shown | CallFailed, priority: Priority) -> ApplyResult:
         if isinstance(shown, CallFailed):
@@ -222,7 +241,7 @@ class Creates:
             elif each.fate in ("refused", "missing") or (said_before and attempt.said_to_exist):
                 attempt.results.append(_refused(attempt.command, each))
             elif not attempt.said_to_exist:
-                attempt.waits = self._waiting.take(attempt.command, each.error)
+                self._let_wait(attempt, each.error)
         await self._telling.tell(rows, priority=priority)
 
     async def _part(self, attempt: _Attempt) -> Part:

@@ -333,6 +333,32 @@ async def test_what_waits_is_tried_again_while_a_lane_waits_for_room(monkeypatch
         assert {*made.applier.waiting.persons()} == {"p-2", "p-3"}
 
 
+async def test_a_create_that_waits_is_tried_again_while_its_possible_twin_waits_for_room_in_a_lane(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By one e-mail address one create looks for twins at a time; who waits for room would wait for itself."""
+    monkeypatch.setattr(waiting, "WAITING_MAX", 1)
+    async with scene(policy=with_dedupe(default_policy())) as made:
+        await made.start()
+        fields = {"lastname": "Lovelace", "emailaddress1": "ada@example.com"}
+        first, second = (create(person, fields=fields, dedupe="email") for person in ("p-1", "p-2"))
+        end_of_all = made.answer_instead("leads(", FORBIDDEN, writes=True)
+        await made.apply(first)
+
+        async def lane() -> None:
+            async with made.in_hand.hold({"p-2"}):
+                await made.apply(second)
+
+        carrying_out = asyncio.create_task(lane())
+        await until(lambda: made.clients[0].trouble is not None)
+        end_of_all()
+        made.answer_instead(second.record.id, FORBIDDEN, writes=True)
+        async with trying_again(made):
+            await until(lambda: [each.answer for each in made.journal.results] == ["created", "linked"])
+            await carrying_out
+        assert {*made.instance.records} == {first.record.id} and not made.applier.waiting
+
+
 async def test_a_create_that_waits_is_announced_once() -> None:
     """The log keeps for ever what is told, and it may wait for days."""
     async with scene() as made:
