@@ -184,7 +184,8 @@ def _fold_value(fold: Fold, system: System, name: str, value: Value, landed: Fli
                 edits.fold_own_value(fold, system, name, value, sent)
             return
         if sent is None and landed.operation == "create":
-            if value is not None:
+            # An empty field is news only where nobody has told of it: from then on it is known what the record holds.
+            if value is not None or edits.held_value(fold, system, name) is edits.UNKNOWN:
                 edits.fold_edit(fold, system, name, edits.new_edit(fold, system, value, weak=True))
             return
     edits.fold_edit(fold, system, name, edits.new_edit(fold, system, value))

@@ -10,7 +10,7 @@ from schemas.vocabulary import OURSELVES
 from streams.policy import default_policy
 from streams.sync.messages import Record
 from streams.sync.policy import compiled
-from tests.sync.playbook import CONTACT_ID, MARKETO_ID, Playbook
+from tests.sync.playbook import COMPLETE, CONTACT_ID, MARKETO_ID, Playbook
 
 CONTACT = Record("dynamics", "contact", CONTACT_ID)
 OTHER_CONTACT = Record("dynamics", "contact", "another")
@@ -220,6 +220,17 @@ def test_what_marketo_may_have_held_all_along_is_no_error_in_a_field_that_the_po
     command = book.dynamics(telephone1="2", address1_city="a", lastname="Lovelace", revision=1).to("marketo")
     book.marketo(who=OURSELVES, revision=command.revision)
     assert list(book.known.errors) == ["rewriting/phone"]
+
+
+def test_what_a_person_that_we_created_keeps_empty_is_an_error_in_a_field_that_its_first_row_showed_empty() -> None:
+    """Only contacts have an account, so the create carried none; that Marketo held none was told all the same."""
+    book = Playbook().dynamics(kind="created", **COMPLETE)
+    create = book.command()
+    book.lands(book.lands(create, microsoftAccount=None).command()).qualified()
+    update = book.contact(lastname="Lovelace", parentcustomerid="Acme").to("marketo")
+    assert update.fields == {"microsoftAccount": "Acme"}
+    book.marketo(who=OURSELVES, revision=update.revision)
+    assert list(book.known.errors) == ["rewriting/account"]
 
 
 @pytest.mark.parametrize("answer", ["conflict", "superseded", "created"])

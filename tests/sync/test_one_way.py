@@ -265,3 +265,15 @@ def test_a_field_that_marketo_never_stated_is_cleared_without_an_error_when_the_
     assert sent.fields == {"leadScore": None}
     book.marketo(who=OURSELVES, revision=sent.revision)
     assert (book.out, book.known.errors, book.known.at_rest["score"]) == ([], {}, None)
+
+
+def test_what_marketo_keeps_is_an_error_once_it_was_sent_a_value_in_a_field_that_the_policy_makes_go_both_ways() -> (
+    None
+):
+    """It may have held the first one all along, of which it had stated nothing; after that it is known what it holds."""
+    book = lead_scores(scored(None), 10)
+    book.policy = small_policy("changed", {"score": {"direction": "both"}})
+    for score, errors in ((20, []), (30, ["rewriting/score"])):
+        sent = lead_scores(book, score, revision=1).command()
+        book.marketo(who=OURSELVES, revision=sent.revision)
+        assert (book.out, list(book.known.errors)) == ([], errors)
