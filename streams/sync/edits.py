@@ -240,7 +240,7 @@ def land_field(
         there.edit = sent
         note_unstated(fold, (name,), system)  # it was filled in because the source of a one-way field holds nothing
     side.tell(sent.value)
-    if sent.value is not None:  # whatever may have been there unstated, this is there now
+    if fold.person.unstated and sent.value is not None:  # whatever may have been there unstated, this is there now
         fold.person.unstated = tuple(each for each in fold.person.unstated if each != f"{system}/{name}")
     if system == DYNAMICS:
         field.held_since = ()  # whatever shows in a contact was entered after it
