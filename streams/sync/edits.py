@@ -148,14 +148,14 @@ def note_stated(fold: Fold, *, empty_too: bool = False) -> None:
 
     `empty_too`: somebody else made the record, and left empty what it shows empty. In one that we made, nobody has yet been asked.
     """
-    shown, source = fold.change.fields or {}, f"{fold.change.system}/"
-    fold.person.unstated = tuple(
-        each
-        for each in fold.person.unstated
-        if not each.startswith(source)
-        or (name := each.removeprefix(source)) not in shown
-        or (shown[name] is None and not empty_too)
-    )
+    shown = fold.change.fields or {}
+    _no_more_unstated(fold, fold.change.system, (n for n, value in shown.items() if value is not None or empty_too))
+
+
+def _no_more_unstated(fold: Fold, system: System, names: Iterable[str]) -> None:
+    if fold.person.unstated:  # which is nearly nobody's
+        stated = {f"{system}/{name}" for name in names}
+        fold.person.unstated = tuple(each for each in fold.person.unstated if each not in stated)
 
 
 def forget_what_it_stated(fold: Fold, source: System) -> None:
@@ -240,8 +240,8 @@ def land_field(
         there.edit = sent
         note_unstated(fold, (name,), system)  # it was filled in because the source of a one-way field holds nothing
     side.tell(sent.value)
-    if fold.person.unstated and sent.value is not None:  # whatever may have been there unstated, this is there now
-        fold.person.unstated = tuple(each for each in fold.person.unstated if each != f"{system}/{name}")
+    if sent.value is not None:  # whatever may have been there unstated, this is there now
+        _no_more_unstated(fold, system, (name,))
     if system == DYNAMICS:
         field.held_since = ()  # whatever shows in a contact was entered after it
     if not sent.is_same(there.edit):

@@ -58,8 +58,7 @@ def note_shown(fold: Fold, link: Link) -> None:
         link.version = version
     if change.creation is not None:
         link.creation = change.creation
-        state = fold.person.system(change.system)
-        state.creations = max(state.creations, change.creation)
+        fold.person.system(change.system).use_up(change.creation)
     if change.system == DYNAMICS and change.syncable is not None:
         fold.person.syncable = change.syncable
 
@@ -167,12 +166,13 @@ def _left_unchanged(fold: Fold, landed: Flight) -> dict[str, Value]:
     is_the_write = change.system == MARKETO and change.revision == landed.revision and edits.is_our_own(fold)
     if not is_the_write or change.kind != "updated" or change.scope != "partial":
         return {}
-    listed, held, moving = change.fields or {}, edits.held_value, fold.person.moving
-    told = [name for name in landed.fields if name not in moving or not moving[name].marketo.untold]
+    listed, held = change.fields or {}, edits.held_value
+    untold = {name for name, field in fold.person.moving.items() if field.marketo.untold}
     return {
         name: value  # type: ignore[misc]  # a value, if it is not unknown
-        for name in told
-        if name not in listed and (value := held(fold, MARKETO, name)) not in (edits.UNKNOWN, landed.fields[name].value)
+        for name, sent in landed.fields.items()
+        if name not in listed and name not in untold
+        if (value := held(fold, MARKETO, name)) not in (edits.UNKNOWN, sent.value)
     }
 
 

@@ -105,9 +105,8 @@ def _is_unseen_creation(fold: Fold, state: SystemState, record: Record) -> bool:
 
 
 def _use_up_its_number(fold: Fold, state: SystemState) -> None:
-    """A next record gets another one, and in Dynamics another id."""
-    number = fold.change.creation if state.flight is None else state.flight.creation
-    state.creations = max(state.creations, number or 0)
+    """That of the create in flight, else that which the change tells."""
+    state.use_up(fold.change.creation if state.flight is None else state.flight.creation)
 
 
 def end_creation(fold: Fold, system: System, record_id: str) -> None:

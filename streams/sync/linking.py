@@ -37,7 +37,7 @@ def land_creation(fold: Fold, record: Record) -> Flight:
     flight = state.creating()
     assert flight is not None
     state.flight = None
-    state.creations = max(state.creations, flight.creation)
+    state.use_up(flight.creation)
     state.link = Link(record.type, record.id, creation=flight.creation)
     note_shown(fold, state.link)
     edits.forget_what_it_stated(fold, change.system)
@@ -257,7 +257,7 @@ def convert(fold: Fold, contact: Record) -> None:
     created = flight is not None and flight.operation == "create"
     void = {} if flight is None else flight.fields
     if flight is not None and created:
-        state.creations = max(state.creations, flight.creation)
+        state.use_up(flight.creation)
         fold.log("created", f"{DYNAMICS}/{lead_id}", record=Record(DYNAMICS, "lead", lead_id), operation="create")
     if flight is not None and (created or (change.kind == "converted" and (change.revision or 0) >= flight.revision)):
         edits.land(fold, DYNAMICS, flight, "lead")  # it was on the lead before there was a contact
@@ -289,7 +289,7 @@ def with_closed(state: SystemState, record_id: str, closure: Closure) -> tuple[t
 
 def end_stray(fold: Fold, state: SystemState, record: Record) -> None:
     """A record is no more that was not the person's linked one: a late repeat of its rows shall say nothing. Its number is used up."""
-    state.creations = max(state.creations, fold.change.creation or 0)
+    state.use_up(fold.change.creation)
     strays = sum(closure == "stray" for _, closure in state.closed)
     state.closed = (*state.closed[:strays], (record.id, "stray"), *state.closed[strays:])[-CLOSED_RECORDS_MAX:]
     if not close_duplicate(fold, record):

@@ -161,6 +161,10 @@ class SystemState(Struct, array_like=True, gc=False):
         last = self.closed[-1][1] if self.closed else None
         return None if last == "stray" else last
 
+    def use_up(self, number: int | None) -> None:
+        """A creation of ours with this number, if it has one, came into being: a next record gets another, and in Dynamics another id."""
+        self.creations = max(self.creations, number or 0)
+
     def creating(self) -> Flight | None:
         """The create in flight, if there is one."""
         return self.flight if self.flight is not None and self.flight.operation == "create" else None
