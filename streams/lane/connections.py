@@ -10,39 +10,21 @@
   there are: the producer asks for one again and again, in silence and for ever.
 """
 
-import asyncio
-import contextlib
-import logging
-from collections.abc import Iterator
 from typing import Any
 
 from aiokafka import conn
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.producer import producer, sender
 
-log = logging.getLogger(__name__)
-
-PATIENCE_SECONDS = 10.0
-"""A broker that is there has answered by then, on a machine however slow."""
+from streams.lane.long_waits import TOLD_AFTER_SECONDS, told_when_long
 
 BROKERS_NEEDED = ": are there as many brokers as its transaction.state.log.replication.factor and transaction.state.log.min.isr ask for?"
-
-
-@contextlib.contextmanager
-def told_when_long(what: str, seconds: float, hint: str = "") -> Iterator[None]:
-    """A wait that is told of once it has become long."""
-    told = "%s for %.0f seconds; still waiting%s"
-    telling = asyncio.get_running_loop().call_later(seconds, log.warning, told, what, seconds, hint)
-    try:
-        yield
-    finally:
-        telling.cancel()
 
 
 class TellingConnection(conn.AIOKafkaConnection):  # type: ignore[misc]  # aiokafka publishes no types
     """aiokafka's own, but for what it says of a transport that is closed, and of a broker that does not answer."""
 
-    patience_seconds = PATIENCE_SECONDS
+    patience_seconds = TOLD_AFTER_SECONDS
 
     async def connect(self) -> Any:
         with told_when_long(f"{self._host}:{self._port} has not answered", self.patience_seconds):
@@ -71,14 +53,14 @@ class TellingConnection(conn.AIOKafkaConnection):  # type: ignore[misc]  # aioka
 class TellingSender(sender.Sender):  # type: ignore[misc]
     """aiokafka's own, but for what it says of a transactional producer that no coordinator lets begin."""
 
-    patience_seconds = PATIENCE_SECONDS
+    patience_seconds = TOLD_AFTER_SECONDS
 
     async def _maybe_wait_for_pid(self) -> None:
         manager = self._txn_manager
-        if manager is None or manager.has_pid():
-            return  # as ever: this is asked before each request
-        what, is_told = "the cluster has let no transaction begin", manager.transactional_id is not None
-        with told_when_long(what, self.patience_seconds, BROKERS_NEEDED) if is_told else contextlib.nullcontext():
+        if manager is None or manager.transactional_id is None or manager.has_pid():
+            await super()._maybe_wait_for_pid()  # for nothing, or for what is no matter of transactions
+            return
+        with told_when_long("the cluster has let no transaction begin", self.patience_seconds, BROKERS_NEEDED):
             await super()._maybe_wait_for_pid()
 
 

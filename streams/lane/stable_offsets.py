@@ -22,10 +22,9 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Int64, Schema, TaggedFields
 
 from streams.lane.batch import LaneError
-from streams.lane.connections import told_when_long
+from streams.lane.long_waits import TOLD_AFTER_SECONDS, told_when_long
 
 PATIENCE_SECONDS = 30.0
-TELLING_SECONDS = 10.0
 HELD_UP = ": a transaction that commits them stays open, or their coordinator is away"
 RETRY_SECONDS = 0.02
 NO_COMMIT = -1
@@ -63,7 +62,7 @@ async def stable_commits(
     What is not stable yet is asked for again, and so is a coordinator that is away or has just been started; the log says so when
     that is long. Raises TimeoutError where a transaction stays open for so long, KafkaError where it cannot be known.
     """
-    with told_when_long(f"the commits of group {group} could not be told", TELLING_SECONDS, HELD_UP):
+    with told_when_long(f"the commits of group {group} could not be told", TOLD_AFTER_SECONDS, HELD_UP):
         return await _until_stable(asking, group, partitions, time.monotonic() + patience_seconds)
 
 

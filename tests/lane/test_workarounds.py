@@ -461,7 +461,7 @@ async def test_what_is_not_stable_for_long_is_told_of_and_waited_for(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A takeover waits for it without an end: somebody has to learn why."""
-    monkeypatch.setattr(stable_offsets_module, "TELLING_SECONDS", 0.03)
+    monkeypatch.setattr(stable_offsets_module, "TOLD_AFTER_SECONDS", 0.03)
     client = Client(answers=[*[[(0, -1, UNSTABLE_OFFSET_COMMIT)]] * 5, [(0, 7, 0)]])
     assert await stable_offsets(client, "group") == {TopicPartition("events", 0): 7}
     [line] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
