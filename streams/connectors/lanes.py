@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 POLL_MS = 1_000
 TOPIC_OF_LANE: dict[Lane, str] = {"first": "commands", "background": "commands.background"}
+LANES = tuple(TOPIC_OF_LANE)
 PRIORITY_OF_LANE: dict[Lane, Priority] = {"first": Priority.FIRST, "background": Priority.BACKGROUND}
 
 

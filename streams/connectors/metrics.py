@@ -35,7 +35,10 @@ class ConnectorMetrics:
         self._calls.labels(self._system, endpoint, outcome).inc()
 
     def written(self, entry: Entry) -> None:
-        """An entry is visible: its changes, its results, and the commands that are done, the unreadable ones apart."""
+        """An entry is visible: its changes, its results, and the commands that are done.
+
+        One that rejects what cannot be read carries nothing else out: what is done by it is no command.
+        """
         self._changes.labels(self._system).inc(len(entry.changes))
         for result in entry.results:
             self._results.labels(self._system, result.answer).inc()

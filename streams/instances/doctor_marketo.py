@@ -6,9 +6,9 @@ writing is allowed and writes nothing.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
 
 from streams.connectors.marketo.client import MarketoClient
 from streams.connectors.marketo.names import NEW_LEAD
@@ -16,6 +16,7 @@ from streams.connectors.marketo.token import Tokens
 from streams.connectors.our_fields import SYNC_ACTIVITY
 from streams.connectors.rest import Refused, Rest
 from streams.connectors.settings import MarketoConnection, tls_context
+from streams.connectors.times import rfc3339
 from streams.instances.connecting import marketo_here, open_marketo
 from streams.instances.doctor_address import check_address
 from streams.instances.doctor_fields import mapped_fields, our_fields
@@ -98,7 +99,7 @@ class MarketoDoctor:
         return well("allowed")
 
     async def _read_activities(self) -> Sequence[Line]:
-        since = (datetime.now(UTC) - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        since = rfc3339(time.time() - 60)
         token = await self._the_client().paging_token(since)
         await self._the_client().activities(token, [NEW_LEAD])
         return well("allowed")
@@ -134,7 +135,7 @@ class MarketoDoctor:
     async def _write_activities(self) -> Sequence[Line]:
         entry = {
             "leadId": NOBODY,
-            "activityDate": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "activityDate": rfc3339(time.time()),
             "activityTypeId": self._activity_type_id,
             "primaryAttributeValue": "leadsync doctor",
             "attributes": [],

@@ -6,7 +6,6 @@ from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from schemas.checkpoint import Checkpoint
-from schemas.vocabulary import Lane
 from streams.connectors.dynamics.applier import Applier
 from streams.connectors.dynamics.client import DataverseClient
 from streams.connectors.dynamics.feed import Feed
@@ -15,14 +14,13 @@ from streams.connectors.dynamics.relations import Relations
 from streams.connectors.dynamics.telling import Telling
 from streams.connectors.dynamics.wakeup import Rhythm, serve_wake_ups
 from streams.connectors.journal import Journal
-from streams.connectors.lanes import CommandLane, InHand
+from streams.connectors.lanes import LANES, CommandLane, InHand
 from streams.connectors.metrics import ConnectorMetrics
 from streams.connectors.options import Options
-from streams.connectors.pacing import Pacer, Priority
+from streams.connectors.pacing import Pacer
 from streams.connectors.settings import DynamicsConnection
 
 BATCH_MAX = 200
-LANE_OF_PRIORITY: Mapping[Priority, Lane] = {Priority.FIRST: "first", Priority.BACKGROUND: "background"}
 
 
 class DynamicsConnector:
@@ -51,7 +49,7 @@ class DynamicsConnector:
             lane: CommandLane(
                 journal, lane, self.applier.apply, in_hand, BATCH_MAX, pacer, self.applier.waiting.put_behind
             )
-            for lane in LANE_OF_PRIORITY.values()
+            for lane in LANES
         }
 
     async def start(self) -> None:

@@ -1,8 +1,9 @@
 """Everything read again, and compared with what is known: only real differences become changes, absent records deletions.
 
 Only a record that was known, and told, before the reading began can be absent from it: what was created meanwhile, or is
-only announced, is not missing. That holds for a first reading too, which shows no deletions: we may have created before it. Before a deletion is told, the record is asked for by its id. What can't be read by that either
-(it was given to another business unit, perhaps) is not deleted.
+only announced, is not missing. That holds for a first reading too, which shows no deletions: we may have created before it.
+Before a deletion is told, the record is asked for by its id. What can't be read by that either (it was given to another
+business unit, perhaps) is not deleted.
 """
 
 from __future__ import annotations

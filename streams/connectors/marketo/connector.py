@@ -9,9 +9,8 @@ from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from schemas.checkpoint import Checkpoint
-from schemas.vocabulary import Lane
 from streams.connectors.journal import Journal
-from streams.connectors.lanes import CommandLane, InHand
+from streams.connectors.lanes import LANES, CommandLane, InHand
 from streams.connectors.marketo.activities import ActivityLane
 from streams.connectors.marketo.applier import Applier
 from streams.connectors.marketo.callbacks import Callbacks
@@ -31,8 +30,6 @@ from streams.connectors.settings import MarketoConnection, tls_context
 from streams.policies import PolicyBook
 
 log = logging.getLogger(__name__)
-
-LANES: tuple[Lane, ...] = ("first", "background")
 
 
 class MarketoConnector:
